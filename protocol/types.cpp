@@ -56,7 +56,7 @@ Result<PeerId> PeerId::parse(std::string_view text) {
             buffer &= (1U << bits) - 1;
         }
     }
-    if (buffer != 0) return failure("a peer id ends in 'a', 'q' or another character that leaves no bit over");
+    if (buffer != 0) return failure("a peer id ends in 'a' or 'q'");
     return id;
 }
 
