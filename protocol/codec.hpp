@@ -1,0 +1,34 @@
+// Bytes of messages and records. Bounded: lengths are checked before anything is allocated, nothing throws.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "protocol/messages.hpp"
+
+namespace parley {
+
+using Bytes = std::vector<std::byte>;
+
+// Control messages are one msgpack array [number, fields...]; the numbers are append-only.
+// Bulk messages are: u32 little-endian length of a msgpack header, the header, the parameters (codec README).
+Bytes encode(const Message& message, HashFunction hash);
+
+// What must be true of a model that arrives.
+struct ModelExpectation {
+    std::size_t parameter_count = 0;
+    HashFunction hash = nullptr;
+};
+// Refuses: unknown numbers, wrong types, values out of range, trailing bytes; for models a wrong length or
+// hash and non-finite values. The error names the message and the field.
+Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation& expected);
+
+Bytes encode(const Hello& hello);
+Result<Hello> decode_hello(std::span<const std::byte> bytes);
+
+// For the write-ahead log.
+Bytes encode(const Record& record);
+Result<Record> decode_record(std::span<const std::byte> bytes);
+
+}  // namespace parley

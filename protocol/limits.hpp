@@ -1,0 +1,30 @@
+// Every bound of the protocol, in one place, with what happens at it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace parley::limits {
+
+constexpr std::size_t members_max = 64;              // larger groups are refused by the config
+constexpr std::size_t name_bytes_max = 64;           // of a peer; longer ones are refused
+constexpr std::size_t address_bytes_max = 256;       // "host:port"
+constexpr std::size_t record_bytes_max = 4096;       // of an encoded log record
+constexpr std::size_t records_per_append = 64;       // a follower further behind gets the rest after its reply
+constexpr std::size_t control_message_bytes_max = std::size_t{1} << 20U;
+constexpr std::size_t parameters_max = std::size_t{1} << 30U;  // 4 GiB of floats
+constexpr std::size_t model_header_bytes_max = 1024;
+constexpr std::size_t description_bytes_max = 512;   // texts of a peer that we show
+
+// msgpack: passed to every unpack, for five hostile bytes can ask for gigabytes otherwise.
+constexpr std::size_t msgpack_array_max = 4096;
+constexpr std::size_t msgpack_map_max = 64;
+constexpr std::size_t msgpack_string_max = 1024;
+constexpr std::size_t msgpack_binary_max = 65536;
+constexpr std::size_t msgpack_depth_max = 8;
+
+// Undecided rounds keep their blobs; decided ones beyond this many are dropped even if a member that is away
+// has not applied them (it then adopts the reference, which is recorded as a reset).
+constexpr std::size_t blobs_kept_for_the_absent = 8;
+
+}  // namespace parley::limits

@@ -1,0 +1,65 @@
+// What the group decides: the records of the coordinator's log (COORDINATOR: at most 4 KiB each, never a model).
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "protocol/types.hpp"
+
+namespace parley {
+
+// One member's part in an average.
+struct Share {
+    PeerId member;
+    double weight = 1.0;  // > 0; 1 for everybody in Algorithm 1
+    bool operator==(const Share&) const = default;
+};
+
+// An average of exactly the snapshots named here.
+struct Average {
+    RoundId round;
+    std::vector<Share> balancing_set;   // in the order of PeerId, no member twice
+    std::uint32_t violations = 0;       // members whose violation opened the round; feeds the counter v
+    ModelHash hash;                     // of the average; its model is a blob
+    bool operator==(const Average&) const = default;
+
+    bool includes(const PeerId& member) const {
+        for (const Share& share : balancing_set)
+            if (share.member == member) return true;
+        return false;
+    }
+};
+
+// A new coordinator's first record; nothing older is decided before it commits.
+struct Noop {
+    bool operator==(const Noop&) const = default;
+};
+// Partial balancing: the members of the set move to the average, the reference stays.
+struct Balance {
+    Average average;
+    bool operator==(const Balance&) const = default;
+};
+// Full synchronisation: the average is also the new reference.
+struct Reference {
+    Average average;
+    bool operator==(const Reference&) const = default;
+};
+
+using RecordContent = std::variant<Noop, Balance, Reference>;
+
+struct Record {
+    Term term;
+    RecordContent content;
+    bool operator==(const Record&) const = default;
+
+    // The average of a BALANCE or REFERENCE, else null.
+    const Average* average() const {
+        if (const auto* balance = std::get_if<Balance>(&content)) return &balance->average;
+        if (const auto* reference = std::get_if<Reference>(&content)) return &reference->average;
+        return nullptr;
+    }
+    bool is_reference() const { return std::holds_alternative<Reference>(content); }
+};
+
+}  // namespace parley

@@ -1,0 +1,127 @@
+// Everything one peer says to another. Wire form: protocol/codec.hpp; who sends what when: protocol/README.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/log/record.hpp"
+#include "protocol/types.hpp"
+
+namespace parley {
+
+// --- election and log (Raft) ------------------------------------------------------------------------
+
+struct RequestVote {
+    Term term;
+    LogIndex last_index;
+    Term last_term;
+};
+struct VoteReply {
+    Term term;
+    bool granted = false;
+};
+// Records after `previous_index`; empty as a heartbeat.
+struct Append {
+    Term term;
+    LogIndex previous_index;
+    Term previous_term;
+    std::vector<Record> records;
+    LogIndex commit;
+};
+struct AppendReply {
+    Term term;
+    bool accepted = false;
+    LogIndex match;  // accepted: the log agrees up to here; refused: the sender should try no later than here
+};
+
+// --- averaging --------------------------------------------------------------------------------------
+
+// "My model has left the ball": repeated until a record newer than `applied` serves it.
+struct ViolationNotice {
+    LogIndex applied;
+    double squared_distance = 0;
+};
+// The coordinator asks for a snapshot, to be answered once every record up to `base` is applied.
+struct Query {
+    Term term;
+    RoundId round;
+    LogIndex base;
+};
+struct Abort {
+    Term term;
+    RoundId round;
+};
+// "The average of this round is durable here and its hash is right."
+struct Ready {
+    Term term;
+    RoundId round;
+};
+struct FetchBlob {
+    ModelHash hash;
+};
+struct BlobMissing {
+    ModelHash hash;
+};
+// Bulk connection. A member's snapshot for a round.
+struct Contribution {
+    Term term;
+    RoundId round;
+    double weight = 1.0;
+    SharedModel model;
+};
+// Bulk connection. An average, pushed to its recipients or fetched. `round` is none when it answers a fetch.
+struct Blob {
+    Term term;
+    RoundId round;
+    ModelHash hash;
+    SharedModel model;
+};
+
+// --- membership -------------------------------------------------------------------------------------
+
+struct MemberAddress {
+    PeerId id;
+    std::string name;
+    std::string address;  // "host:port"
+};
+// To every connected member, once a second. The reference's hash travels along: two peers that hold different
+// models under one version raise an alarm.
+struct Heartbeat {
+    Incarnation incarnation;            // counts the starts of this peer
+    LogIndex applied;                   // last record applied durably: older blobs are of no use to this peer
+    LogIndex reference;                 // version of the reference in force here
+    ModelHash reference_hash;
+    std::vector<MemberAddress> known;   // addresses for those who lack a seed
+};
+
+using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,
+                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat>;
+
+// For counters and logs: "append", "contribution", ...
+const char* message_name(const Message& message);
+
+// Models travel on the bulk connection, so that a heartbeat never waits behind one.
+inline bool is_bulk(const Message& message) {
+    return std::holds_alternative<Contribution>(message) || std::holds_alternative<Blob>(message);
+}
+
+// --- the first thing said on a connection ------------------------------------------------------------------
+
+// Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
+struct Hello {
+    std::uint32_t protocol_version = 1;
+    std::string name;
+    std::uint16_t port = 0;             // where this peer listens
+    ModelHash fingerprint;              // of the model's description and its initial parameters
+    std::string model;                  // for people: "mnist-cnn, 1199882 parameters"
+    ModelHash voters;                   // of the sorted voter ids
+    double divergence_threshold = 0;
+    std::uint64_t check_period = 0;
+};
+
+// Why `theirs` cannot work with `ours`: both values named, and the remedy. Nothing when it can.
+std::optional<std::string> refusal(const Hello& ours, const Hello& theirs);
+
+}  // namespace parley

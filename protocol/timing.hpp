@@ -1,0 +1,40 @@
+// The protocol's durations. None is a setting: a profile is chosen, deadlines of transfers are learned.
+#pragma once
+
+#include "protocol/types.hpp"
+
+namespace parley {
+
+struct Timing {
+    Duration heartbeat = 500ms;          // coordinator to followers; also how often lost messages are repeated
+    Duration election_timeout = 5s;      // without a word from a coordinator
+    Duration election_spread = 1s;       // plus uniform(0, spread), so that two rarely stand at once
+    Duration election_slot = 150ms;      // times the rank in the rendezvous order, capped below
+    std::uint64_t election_rank_max = 6;
+    Duration answer_min = 3s;            // COLLECT and REDUCE wait at least this long
+    Duration answer_max = 600s;          // and at most this long, whatever was observed
+    Duration notice_interval = 2s;       // a violation is repeated, +- 20%, until it is served
+    Duration fetch_retry = 1s;           // asking the next holder for a blob
+    Duration member_heartbeat = 1s;      // to every connected member
+    Duration suspect_after = 3s;         // of silence on an open connection
+    Duration dead_after = 8s;            // of silence altogether
+    Duration redial_after = 2s;          // of being disconnected from a member whose address is known
+
+    // For hosts with cores to spare and a quick network, and for tests: failover in about a second.
+    static constexpr Timing fast() {
+        Timing timing;
+        timing.heartbeat = 100ms;
+        timing.election_timeout = 1s;
+        timing.election_spread = 200ms;
+        timing.election_slot = 30ms;
+        timing.notice_interval = 500ms;
+        timing.fetch_retry = 300ms;
+        timing.member_heartbeat = 300ms;
+        timing.suspect_after = 900ms;
+        timing.dead_after = 2400ms;
+        timing.redial_after = 600ms;
+        return timing;
+    }
+};
+
+}  // namespace parley
