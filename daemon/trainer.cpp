@@ -1,0 +1,230 @@
+#include "daemon/trainer.hpp"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::daemon {
+namespace {
+
+// Requests of people waiting for a batch to end; the protocol's own commands do not count.
+constexpr std::size_t commands_max = 256;
+
+bool is_protocol_command(const TrainerCommand& command) {
+    return std::holds_alternative<TakeSnapshot>(command) || std::holds_alternative<DropSnapshot>(command) ||
+           std::holds_alternative<ApplyRecord>(command);
+}
+
+// On Linux a nice value belongs to the thread. The training must never keep the protocol from the CPU
+// (NETWORK "Services"); a failure to lower it only costs fairness, so it is not reported.
+void lower_priority(int by) {
+    const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
+    const int current = ::getpriority(PRIO_PROCESS, thread);
+    static_cast<void>(::setpriority(PRIO_PROCESS, thread, std::min(19, current + by)));
+}
+
+}  // namespace
+
+const char* training_state_name(TrainingState state) {
+    switch (state) {
+        case TrainingState::training: return "training";
+        case TrainingState::paused: return "paused";
+        case TrainingState::ended: return "ended";
+        case TrainingState::failed: return "failed";
+    }
+    return "unknown";
+}
+
+Trainer::Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SharedModel reference,
+                 std::function<void()> wake)
+    : learner_(std::move(learner)),
+      config_(config),
+      applied_(std::move(applied)),
+      reference_(std::move(reference)),
+      wake_(std::move(wake)) {
+    CHECK(config_.check_period >= 1);
+    CHECK(reference_ && reference_->size() == learner_.parameter_count());
+    squared_distance_ = learner_.squared_distance(*reference_);
+}
+
+Trainer::~Trainer() { stop(); }
+
+void Trainer::start() {
+    CHECK(!thread_.joinable());
+    thread_ = std::thread([this] { run(); });
+}
+
+void Trainer::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Trainer::command(TrainerCommand command) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return false;
+        if (!is_protocol_command(command) && commands_.size() >= commands_max) return false;
+        commands_.push_back(std::move(command));
+    }
+    changed_.notify_one();
+    return true;
+}
+
+TrainerNews Trainer::take_news() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(outbox_, TrainerNews{});
+}
+
+// --- the thread -----------------------------------------------------------------------------------------
+
+void Trainer::run() {
+    lower_priority(config_.nice);
+    next_batch_ = std::chrono::steady_clock::now();
+    report(false);
+    for (;;) {
+        std::deque<TrainerCommand> commands = wait_for_commands();
+        for (TrainerCommand& command : commands) execute(command);
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopping_ && commands_.empty()) return;
+            if (!commands_.empty() || stopping_) continue;
+        }
+        if (may_train() && std::chrono::steady_clock::now() >= next_batch_) train_one_batch();
+    }
+}
+
+// Returns at once while there is a batch to train; else when a command, the stop or the next batch is due.
+std::deque<TrainerCommand> Trainer::wait_for_commands() {
+    std::unique_lock lock(mutex_);
+    const auto due = [this] { return stopping_ || !commands_.empty(); };
+    if (!may_train()) {
+        changed_.wait(lock, due);
+    } else if (config_.batches_per_second_max > 0) {
+        changed_.wait_until(lock, next_batch_, due);
+    }
+    return std::exchange(commands_, {});
+}
+
+bool Trainer::may_train() const { return state_ == TrainingState::training; }
+
+void Trainer::train_one_batch() {
+    if (config_.batches_per_second_max > 0) {
+        const auto interval = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+            std::chrono::duration<double>(1.0 / config_.batches_per_second_max));
+        // From now, not from the last due time: a peer that was held up does not catch up in a burst.
+        next_batch_ = std::chrono::steady_clock::now() + interval;
+    }
+    const learner::Result<learner::BatchReport> batch = learner_.train_batch();
+    if (!batch || batch->ended) {
+        state_ = batch ? TrainingState::ended : TrainingState::failed;
+        if (!batch) failure_ = batch.error().message;
+        check();
+        return;
+    }
+    if (++batches_since_check_ >= config_.check_period) check();
+}
+
+void Trainer::check() {
+    batches_since_check_ = 0;
+    squared_distance_ = learner_.squared_distance(*reference_);
+    report(true);
+}
+
+void Trainer::report(bool checked) {
+    bool was_empty = false;
+    {
+        const std::lock_guard lock(mutex_);
+        was_empty = !outbox_.report && outbox_.events.empty();
+        const bool checked_before = outbox_.report && outbox_.report->checked;
+        outbox_.report = TrainerReport{.applied = applied_.applied,
+                                       .squared_distance = squared_distance_,
+                                       .statistics = learner_.statistics(),
+                                       .state = state_,
+                                       .failure = failure_,
+                                       .checked = checked || checked_before};
+    }
+    if (was_empty) wake_();
+}
+
+void Trainer::publish(TrainerEvent event) {
+    bool was_empty = false;
+    {
+        const std::lock_guard lock(mutex_);
+        was_empty = !outbox_.report && outbox_.events.empty();
+        outbox_.events.push_back(std::move(event));
+    }
+    if (was_empty) wake_();
+}
+
+std::shared_ptr<const TrainerCheckpoint> Trainer::copy_checkpoint() const {
+    return std::make_shared<const TrainerCheckpoint>(TrainerCheckpoint{learner_.state(), applied_});
+}
+
+// --- commands ---------------------------------------------------------------------------------------------
+
+void Trainer::execute(TrainerCommand& command) {
+    std::visit([this](auto& one) { execute_one(one); }, command);
+}
+
+void Trainer::execute_one(TakeSnapshot& command) {
+    const std::span<const float> parameters = learner_.parameters();
+    applied_.pending = PendingSnapshot{
+        command.round, std::make_shared<const Parameters>(parameters.begin(), parameters.end())};
+    publish(SnapshotTaken{*applied_.pending, copy_checkpoint()});
+}
+
+void Trainer::execute_one(DropSnapshot& command) {
+    if (applied_.pending && applied_.pending->round == command.round) applied_.pending.reset();
+}
+
+void Trainer::execute_one(ApplyRecord& command) {
+    CHECK(command.index > applied_.applied);
+    if (command.reference) reference_ = command.reference;
+    if (command.average && command.snapshot) learner_.add_difference(*command.average, *command.snapshot);
+    if (command.adopt_reference) {
+        const learner::Result<void> adopted = learner_.set_parameters(*reference_);
+        CHECK(adopted.has_value());
+    }
+    if (!command.round.is_none() && applied_.pending && applied_.pending->round == command.round)
+        applied_.pending.reset();
+    applied_.applied = command.index;
+    // Both f and r may have moved: the distance that status shows and the protocol acts on is the new one.
+    if (command.average || command.reference || command.adopt_reference)
+        squared_distance_ = learner_.squared_distance(*reference_);
+    report(true);
+}
+
+void Trainer::execute_one(TakeCheckpoint& command) {
+    publish(CheckpointTaken{command.reason, copy_checkpoint()});
+}
+
+void Trainer::execute_one(PauseTraining&) {
+    if (state_ == TrainingState::training) state_ = TrainingState::paused;
+    report(false);
+}
+
+void Trainer::execute_one(ResumeTraining&) {
+    if (state_ == TrainingState::paused || state_ == TrainingState::failed) {
+        state_ = TrainingState::training;
+        failure_.clear();
+    }
+    report(false);
+}
+
+void Trainer::execute_one(CopyModel& command) {
+    const std::span<const float> parameters = learner_.parameters();
+    publish(ModelCopied{.request = command.request,
+                        .current = std::make_shared<const Parameters>(parameters.begin(), parameters.end()),
+                        .reference = reference_,
+                        .applied = applied_.applied,
+                        .statistics = learner_.statistics()});
+}
+
+}  // namespace parley::daemon
