@@ -1,0 +1,67 @@
+// The peer's promises: term, vote, highest round, records. `append` returns when they are on the disk.
+//
+// File: a header (magic, version, the peer it belongs to), then frames. A frame is one PersistLog: header
+// (length, sequence number, checksum of the content, checksum of the header) and content. One append is one
+// write and one fdatasync, so only the last frame can be unfinished after a crash.
+//
+// At opening, a last frame that was not written to its end (the file ends inside it, or one of its sectors
+// was never written) is cut off: nobody was told of it. Anything else that does not fit is damage: promises
+// may be lost, the peer might vote twice, so opening is refused.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "daemon/storage/files.hpp"
+#include "protocol/peer.hpp"
+
+namespace parley::daemon {
+
+constexpr std::size_t log_file_bytes_max = std::size_t{1} << 32;
+constexpr std::size_t log_frame_bytes_max = std::size_t{1} << 28;
+constexpr std::uint64_t log_garbage_bytes_max = std::uint64_t{1} << 20;  // beyond it, and beyond
+constexpr std::uint64_t log_garbage_ratio = 4;                           // 4 x live: rewritten
+
+enum class IfAbsent { create, refuse };
+
+class WriteAheadLog {
+public:
+    struct Opened;
+    // `refuse` when this peer is known to have had a log.
+    static StorageResult<Opened> open(const std::filesystem::path& file, const PeerId& owner,
+                                      IfAbsent if_absent);
+
+    // Durable when it returns without an error. After an error of the write nothing has changed and it may be
+    // tried again; after an error of the sync the disk's state is unknown and every further call is refused:
+    // end the process, the next start reads what is there.
+    StorageResult<void> append(const PersistLog& change);
+
+    std::uint64_t size_bytes() const { return size_bytes_; }
+    bool broken() const { return broken_; }
+
+private:
+    WriteAheadLog(std::filesystem::path file, const PeerId& owner) : path_(std::move(file)), owner_(owner) {}
+    StorageResult<void> write_frame(ByteSpan frame);
+    StorageResult<void> compact();
+    std::uint64_t live_bytes() const;
+
+    std::filesystem::path path_;
+    PeerId owner_;
+    FileDescriptor file_;
+    std::uint64_t size_bytes_ = 0;
+    std::uint64_t next_sequence_ = 1;
+    std::vector<std::uint32_t> record_bytes_;  // encoded length of each live record
+    std::uint64_t record_bytes_sum_ = 0;
+    bool broken_ = false;
+};
+
+struct WriteAheadLog::Opened {
+    WriteAheadLog log;
+    HardState hard_state;
+    std::vector<Record> records;  // 1, 2, ...
+    std::string note;             // what was cut off; empty: nothing
+};
+
+}  // namespace parley::daemon
