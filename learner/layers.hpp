@@ -94,8 +94,7 @@ struct Dropout {
     static constexpr bool in_place = true;
     Shape input;
     float rate = 0.5f;
-    AlignedFloats mask;   // 0 or 1 / (1 - rate)
-    bool active = false;  // whether the last forward pass dropped
+    AlignedFloats mask;  // 0 or 1 / (1 - rate)
 
     Shape output() const { return input; }
     std::string description() const;

@@ -1,0 +1,113 @@
+#include "learner/learner.hpp"
+
+#include <cmath>
+
+#include "learner/kernels/kernels.hpp"
+#include "learner/loss.hpp"
+
+namespace parley::learner {
+namespace {
+
+Result<void> check_config(const LearnerConfig& config, const Stream& stream) {
+    if (config.batch_size < 1 || config.batch_size > batch_samples_max) {
+        return failure("batch_size " + std::to_string(config.batch_size) + " is not in 1.." +
+                       std::to_string(batch_samples_max));
+    }
+    if (!(config.smoothing > 0 && config.smoothing <= 1)) {
+        return failure("smoothing " + std::to_string(config.smoothing) + " is not in (0, 1]");
+    }
+    if (stream.input() != config.model.input || stream.classes() != config.model.classes) {
+        return failure("the stream gives samples of " + stream.input().text() + " in " +
+                       std::to_string(stream.classes()) + " classes, the model expects " +
+                       config.model.input.text() + " in " + std::to_string(config.model.classes));
+    }
+    return {};
+}
+
+}  // namespace
+
+Learner::Learner(const LearnerConfig& config, Network network, Sgd optimizer, std::unique_ptr<Stream> stream)
+    : batch_size_(config.batch_size),
+      smoothing_(config.smoothing),
+      network_(std::move(network)),
+      optimizer_(std::move(optimizer)),
+      stream_(std::move(stream)) {
+    network_.set_dropout_state(config.dropout_seed);
+}
+
+Result<Learner> Learner::create(const LearnerConfig& config, std::unique_ptr<Stream> stream) {
+    LEARNER_CHECK(stream != nullptr);
+    if (const auto valid = check_config(config, *stream); !valid) return std::unexpected(valid.error());
+    auto network = Network::create(config.model);
+    if (!network) return std::unexpected(network.error());
+    auto optimizer = Sgd::create(config.optimizer, network->parameter_count());
+    if (!optimizer) return std::unexpected(optimizer.error());
+    return Learner(config, std::move(*network), std::move(*optimizer), std::move(stream));
+}
+
+Result<BatchReport> Learner::train_batch() {
+    const auto status = stream_->next_batch(batch_size_, batch_);
+    if (!status) return std::unexpected(status.error());
+    if (*status == StreamStatus::ended) return BatchReport{.ended = true};
+    const std::size_t samples = batch_.samples();
+    LEARNER_CHECK(samples > 0 && samples <= batch_size_);
+    const auto logits = network_.forward(batch_.inputs, samples, Mode::training);
+    logits_gradient_.resize(logits.size());
+    const LossReport loss =
+        softmax_cross_entropy(logits, batch_.labels, network_.classes(), logits_gradient_);
+    if (!std::isfinite(loss.loss)) {
+        return failure("training diverged at batch " + std::to_string(statistics_.batches) +
+                       ": the loss is not finite; lower the learning rate or start from an earlier model");
+    }
+    network_.backward(batch_.inputs, logits_gradient_, samples);
+    optimizer_.update(network_.parameters(), network_.gradient());
+    const BatchReport report{.samples = samples, .loss = loss.loss, .correct = loss.correct};
+    count(report);
+    return report;
+}
+
+void Learner::count(const BatchReport& report) {
+    const auto samples = static_cast<double>(report.samples);
+    statistics_.batches += 1;
+    statistics_.samples += report.samples;
+    statistics_.correct += report.correct;
+    statistics_.cumulative_loss += report.loss;
+    statistics_.loss.add(report.loss / samples, smoothing_);
+    statistics_.accuracy.add(static_cast<double>(report.correct) / samples, smoothing_);
+}
+
+double Learner::squared_distance(std::span<const float> reference) const {
+    LEARNER_CHECK(reference.size() == parameter_count());
+    return kernels::squared_distance(parameters().data(), reference.data(), reference.size());
+}
+
+void Learner::add_difference(std::span<const float> average, std::span<const float> snapshot) {
+    LEARNER_CHECK(average.size() == parameter_count());
+    LEARNER_CHECK(snapshot.size() == parameter_count());
+    kernels::add_difference(network_.parameters().data(), average.data(), snapshot.data(), average.size());
+}
+
+LearnerState Learner::state() const {
+    LearnerState state;
+    state.parameters.assign(parameters().begin(), parameters().end());
+    state.velocity.assign(optimizer_.velocity().begin(), optimizer_.velocity().end());
+    state.dropout_state = network_.dropout_state();
+    state.stream = stream_->position();
+    state.statistics = statistics_;
+    return state;
+}
+
+Result<void> Learner::restore(const LearnerState& state) {
+    if (state.parameters.size() != parameter_count()) {
+        return failure("the saved model has " + std::to_string(state.parameters.size()) +
+                       " parameters, this one " + std::to_string(parameter_count()));
+    }
+    if (const auto done = optimizer_.set_velocity(state.velocity); !done) return done;
+    if (const auto done = stream_->restore(state.stream); !done) return done;
+    LEARNER_CHECK(network_.set_parameters(state.parameters).has_value());
+    network_.set_dropout_state(state.dropout_state);
+    statistics_ = state.statistics;
+    return {};
+}
+
+}  // namespace parley::learner
