@@ -12,7 +12,7 @@ namespace parley {
 using Bytes = std::vector<std::byte>;
 
 // Control messages are one msgpack array [number, fields...]; the numbers are append-only.
-// Bulk messages are: u32 little-endian length of a msgpack header, the header, the parameters (codec README).
+// Model messages are: 0xc1, u16 little-endian length of a msgpack header, the header, the parameters.
 Bytes encode(const Message& message, HashFunction hash);
 
 // What must be true of a model that arrives.

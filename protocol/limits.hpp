@@ -23,8 +23,4 @@ constexpr std::size_t msgpack_string_max = 1024;
 constexpr std::size_t msgpack_binary_max = 65536;
 constexpr std::size_t msgpack_depth_max = 8;
 
-// Undecided rounds keep their blobs; decided ones beyond this many are dropped even if a member that is away
-// has not applied them (it then adopts the reference, which is recorded as a reset).
-constexpr std::size_t blobs_kept_for_the_absent = 8;
-
 }  // namespace parley::limits

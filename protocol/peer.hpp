@@ -20,6 +20,7 @@
 
 #include "protocol/log/record.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/output.hpp"
 #include "protocol/random.hpp"
 #include "protocol/timing.hpp"
 #include "protocol/types.hpp"
@@ -38,147 +39,7 @@ struct PeerConfig {
     Timing timing;
 };
 
-// --- what survives a crash -----------------------------------------------------------------------------
-
-struct HardState {
-    Term term;
-    std::optional<PeerId> voted_for;
-    RoundId highest_round;               // of the queries accepted: rounds only move forward
-    bool operator==(const HardState&) const = default;
-};
-
-// A model that was contributed to a round and whose fate the log has not decided yet.
-struct PendingSnapshot {
-    RoundId round;
-    SharedModel model;
-};
-
-// Part of the learner's checkpoint: written in one atomic step with the weights.
-struct AppliedState {
-    LogIndex applied;                    // last record that is in the weights
-    std::optional<PendingSnapshot> pending;
-};
-
-struct PersistedState {
-    HardState hard_state;
-    std::vector<Record> records;         // 1, 2, ...
-    AppliedState applied;                // from the same checkpoint as the weights
-    std::set<ModelHash> blobs;           // whose content is on the disk and whole
-    Incarnation incarnation;             // of this start
-};
-
-// --- output -------------------------------------------------------------------------------------------
-
-// 1. The write-ahead log: one durable step. Records from `first_index` on are replaced by `records`.
-struct PersistLog {
-    std::optional<HardState> hard_state;
-    std::optional<LogIndex> first_index;
-    std::vector<Record> records;
-    bool empty() const { return !hard_state && !first_index; }
-};
-
-// 2. Blobs. Stored and loaded on a worker; the driver answers by blob_durable and blob_loaded.
-struct StoreBlob {
-    ModelHash hash;
-    SharedModel model;
-};
-struct LoadBlob {
-    ModelHash hash;
-};
-struct DropBlob {
-    ModelHash hash;
-};
-// Read the blob and send it to `to` as Blob{term, none, hash, model}, or BlobMissing when it is not here.
-struct ServeBlob {
-    PeerId to;
-    ModelHash hash;
-};
-using BlobCommand = std::variant<StoreBlob, LoadBlob, DropBlob, ServeBlob>;
-
-// 3. The learner, between two batches, in this order.
-// Copy f as the snapshot of `round`; write a checkpoint that holds it (weights, applied index, snapshot);
-// answer by snapshot_durable.
-struct TakeSnapshot {
-    RoundId round;
-};
-// The round is over without this peer: forget the snapshot.
-struct DropSnapshot {
-    RoundId round;
-};
-// A record that is now decided. f += average - snapshot when both are there; r := reference when it is there;
-// adopt: f := reference (this peer's part in the round was lost with its disk). Afterwards reports carry `index`.
-struct ApplyRecord {
-    LogIndex index;
-    RoundId round;                       // none for a record without an average
-    SharedModel average;                 // null: this peer was not in the balancing set
-    SharedModel snapshot;
-    SharedModel reference;               // null: the reference stays
-    bool adopt_reference = false;
-};
-using LearnerCommand = std::variant<TakeSnapshot, DropSnapshot, ApplyRecord>;
-
-// 4. Messages.
-struct Send {
-    PeerId to;
-    Message message;
-};
-
-// 5. Connections wanted: keep dialling `address` until this member is connected.
-struct Dial {
-    PeerId id;
-    std::string address;
-};
-
-// 6. What happened, for logs, counters and people.
-struct CoordinatorChanged {
-    Term term;
-    std::optional<PeerId> coordinator;
-};
-struct RoundDecided {
-    LogIndex index;
-    Average average;
-    bool full = false;
-};
-struct RoundFailed {                     // seen by the coordinator that dropped it
-    RoundId round;
-    std::string reason;
-};
-enum class MemberState { unknown, alive, suspect, dead };
-const char* member_state_name(MemberState state);
-struct MemberChanged {
-    PeerId id;
-    std::string name;
-    MemberState state;
-};
-struct Alarm {                           // an operator must look
-    std::string message;
-};
-struct Refused {                         // a peer sent what it may not
-    PeerId from;
-    std::string reason;
-};
-using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, MemberChanged, Alarm, Refused>;
-
-struct PeerOutput {
-    PersistLog persist;
-    std::vector<BlobCommand> blobs;
-    std::vector<LearnerCommand> learner;
-    std::vector<Send> sends;
-    std::vector<Dial> dials;
-    std::vector<Event> events;
-};
-
 // --- status -------------------------------------------------------------------------------------------
-
-enum class Role { follower, candidate, coordinator };
-const char* role_name(Role role);
-
-struct MemberView {
-    PeerId id;
-    std::string name;
-    std::string address;
-    MemberState state = MemberState::unknown;
-};
 
 struct PeerStatus {
     Term term;

@@ -18,7 +18,6 @@ struct Timing {
     Duration member_heartbeat = 1s;      // to every connected member
     Duration suspect_after = 3s;         // of silence on an open connection
     Duration dead_after = 8s;            // of silence altogether
-    Duration redial_after = 2s;          // of being disconnected from a member whose address is known
 
     // For hosts with cores to spare and a quick network, and for tests: failover in about a second.
     static constexpr Timing fast() {
@@ -32,7 +31,6 @@ struct Timing {
         timing.member_heartbeat = 300ms;
         timing.suspect_after = 900ms;
         timing.dead_after = 2400ms;
-        timing.redial_after = 600ms;
         return timing;
     }
 };

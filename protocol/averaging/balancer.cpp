@@ -1,0 +1,227 @@
+#include "protocol/averaging/balancer.hpp"
+
+#include <algorithm>
+
+#include "protocol/averaging/arithmetic.hpp"
+
+namespace parley {
+
+void Balancer::start(Term term) {
+    term_ = term;
+    sequence_ = 0;
+    round_.reset();
+    notices_.clear();
+}
+
+void Balancer::stop() {
+    term_.reset();
+    round_.reset();
+    notices_.clear();
+    output_.proposal.reset();
+}
+
+// --- opening ----------------------------------------------------------------------------------------------
+
+void Balancer::step(Instant, const PeerId& from, const ViolationNotice& message) {
+    if (!term_) return;
+    // Who takes part in the open round is served by it, or reports again when it fails.
+    if (round_ && round_->asked.contains(from)) return;
+    notices_[from] = message.applied;
+}
+
+// Outstanding violations of the living. A notice from before the member's last average, or from before the
+// reference in force, was measured against a model that is gone.
+std::set<PeerId> Balancer::violators(const Ground& ground) {
+    std::set<PeerId> result;
+    for (const auto& [member, applied] : notices_) {
+        const LogIndex least = std::max(ground.history.last_served(member), ground.history.reference());
+        if (applied >= least && ground.alive.contains(member)) result.insert(member);
+    }
+    notices_.clear();
+    return result;
+}
+
+void Balancer::try_open(Instant now, const Ground& ground) {
+    if (!term_ || round_ || notices_.empty()) return;
+    alive_ = ground.alive;
+    const std::set<PeerId> set = violators(ground);
+    if (set.empty()) return;
+    Round round;
+    round.id = {*term_, ++sequence_};
+    round.base = ground.history.last();
+    round.reference = ground.reference;
+    round.violations = static_cast<std::uint32_t>(set.size());
+    round.is_forced = ground.history.violations() + set.size() >= config_.members;
+    round_ = std::move(round);
+    ask(now, round_->is_forced ? alive_ : set);
+}
+
+void Balancer::ask(Instant now, const std::set<PeerId>& members) {
+    CHECK(round_ && round_->stage == Stage::collect);
+    round_->stage_started = now;
+    round_->deadline = now + collect_deadline_.current();
+    round_->repeat_due = now + collect_deadline_.current() / 2;
+    for (const PeerId& member : members) {
+        round_->asked.insert(member);
+        notices_.erase(member);
+        send(member, Query{*term_, round_->id, round_->base});
+    }
+}
+
+// --- COLLECT and AUGMENT ----------------------------------------------------------------------------------
+
+std::vector<PeerId> Balancer::silent() const {
+    std::vector<PeerId> result;
+    for (const PeerId& member : round_->asked)
+        if (!round_->answers.contains(member) && !round_->lost.contains(member)) result.push_back(member);
+    return result;
+}
+
+void Balancer::step(Instant now, const PeerId& from, const Contribution& message) {
+    if (!round_ || round_->stage != Stage::collect || message.round != round_->id) return;
+    if (!round_->asked.contains(from)) return;
+    round_->lost.erase(from);
+    round_->answers.try_emplace(from, Answer{message.weight, message.model});
+    settle_if_complete(now);
+}
+
+void Balancer::refuse(Instant now, const PeerId& from) {
+    if (!round_ || round_->stage != Stage::collect || !round_->asked.contains(from)) return;
+    if (!round_->answers.contains(from)) round_->lost.insert(from);
+    settle_if_complete(now);
+}
+
+void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
+    alive_ = alive;
+    if (!round_ || round_->stage != Stage::collect) return;
+    for (const PeerId& member : silent())
+        if (!alive_.contains(member)) round_->lost.insert(member);
+    settle_if_complete(now);
+}
+
+void Balancer::settle_if_complete(Instant now) {
+    if (!silent().empty()) return;
+    collect_deadline_.observe(now - round_->stage_started);
+    settle(now);
+}
+
+// Everybody who was asked has answered or is given up: average, augment, or drop the round.
+void Balancer::settle(Instant now) {
+    Round& round = *round_;
+    std::vector<PeerId> candidates;
+    for (const PeerId& member : alive_)
+        if (!round.asked.contains(member)) candidates.push_back(member);
+    const bool is_everybody = candidates.empty() || round.is_forced;
+    if (round.answers.empty()) return candidates.empty() ? fail("nobody answered") : augment(now, candidates);
+
+    std::vector<WeightedModel> models;
+    for (const auto& [member, answer] : round.answers)
+        models.push_back({answer.weight, answer.model});
+    Parameters mean = weighted_mean(models);
+    const bool is_near = squared_distance(mean, *round.reference) <= config_.divergence_threshold;
+    const bool is_group = round.answers.size() >= 2 || config_.members == 1;
+    const bool is_whole = is_everybody && round.answers.size() >= majority();
+    if (is_group && is_whole && (round.is_forced || round.lost.empty() || !is_near))
+        return reduce(now, std::move(mean), true);
+    if (is_group && is_near && !round.is_forced) return reduce(now, std::move(mean), false);
+    if (!is_everybody) return augment(now, candidates);
+    fail(is_group ? "too few answered for a full synchronisation" : "fewer than two members answered");
+}
+
+// DESIGN: one member at random; from half of the living on, everybody.
+void Balancer::augment(Instant now, const std::vector<PeerId>& candidates) {
+    if (round_->asked.size() * 2 >= alive_.size()) return ask(now, {candidates.begin(), candidates.end()});
+    ask(now, {candidates[uniform_below(rng_, candidates.size())]});
+}
+
+// --- REDUCE and PROPOSE -----------------------------------------------------------------------------------
+
+void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
+    Round& round = *round_;
+    const auto model = std::make_shared<const Parameters>(std::move(mean));
+    round.stage = Stage::reduce;
+    round.stage_started = now;
+    round.deadline = now + reduce_deadline_.current();
+    round.repeat_due.reset();
+    round.is_full = is_full;
+    round.average = {round.id, {}, round.violations, config_.hash(*model)};
+    std::set<PeerId> recipients{config_.self};  // it holds the blob for whoever fetches it later
+    for (const auto& [member, answer] : round.answers) {
+        round.average.balancing_set.push_back({member, answer.weight});
+        recipients.insert(member);
+    }
+    round.answers.clear();
+    if (is_full) recipients.insert(alive_.begin(), alive_.end());
+    for (const PeerId& recipient : recipients)
+        send(recipient, Blob{*term_, round.id, round.average.hash, model});
+}
+
+// REFERENCE: durable at a majority before it is proposed. BALANCE: at half of its set. Always at the coordinator.
+std::size_t Balancer::ready_needed() const {
+    return round_->is_full ? majority() : (round_->average.balancing_set.size() + 1) / 2;
+}
+
+void Balancer::step(Instant now, const PeerId& from, const Ready& message) {
+    if (!round_ || round_->stage != Stage::reduce || message.round != round_->id) return;
+    round_->ready.insert(from);
+    if (!round_->ready.contains(config_.self)) return;
+    const auto counts = [this](const PeerId& id) { return round_->is_full || round_->average.includes(id); };
+    if (static_cast<std::size_t>(std::ranges::count_if(round_->ready, counts)) < ready_needed()) return;
+    reduce_deadline_.observe(now - round_->stage_started);
+    round_->stage = Stage::propose;
+    round_->is_full ? output_.proposal = Reference{round_->average} : output_.proposal = Balance{round_->average};
+}
+
+void Balancer::decided(Instant, const Record& record) {
+    const Average* average = record.average();
+    if (round_ && average != nullptr && average->round == round_->id) round_.reset();
+}
+
+// Before the record is in the log, nothing is lost by dropping the round. Afterwards only the log decides.
+void Balancer::fail(const std::string& reason) {
+    CHECK(round_ && round_->stage != Stage::propose);
+    for (const PeerId& member : round_->asked)
+        send(member, Abort{*term_, round_->id});
+    output_.failures.push_back({round_->id, reason});
+    ++rounds_failed_;
+    round_.reset();
+}
+
+// --- time -------------------------------------------------------------------------------------------------
+
+void Balancer::repeat_queries() {
+    round_->repeat_due.reset();
+    for (const PeerId& member : silent())
+        send(member, Query{*term_, round_->id, round_->base});
+}
+
+void Balancer::advance(Instant now) {
+    if (!round_ || round_->stage == Stage::propose) return;
+    if (now >= round_->deadline) {
+        if (round_->stage == Stage::reduce) {
+            reduce_deadline_.missed();
+            return fail("too few recipients have stored the average");
+        }
+        collect_deadline_.missed();
+        for (const PeerId& member : silent())
+            round_->lost.insert(member);
+        return settle(now);
+    }
+    if (round_->repeat_due && now >= *round_->repeat_due) repeat_queries();
+}
+
+Instant Balancer::next_deadline() const {
+    if (!round_ || round_->stage == Stage::propose) return never;
+    return std::min(round_->deadline, round_->repeat_due.value_or(never));
+}
+
+void Balancer::check_invariants() const {
+    if (!round_) return;
+    CHECK(term_ && round_->id.term == *term_ && round_->id.sequence == sequence_);
+    CHECK(std::ranges::includes(round_->asked, round_->lost));
+    for (const auto& [member, answer] : round_->answers)
+        CHECK(round_->asked.contains(member) && !round_->lost.contains(member));
+    if (round_->stage == Stage::collect) CHECK(!silent().empty());
+}
+
+}  // namespace parley

@@ -1,0 +1,129 @@
+// The coordinator's side of dynamic averaging: Algorithm 1 of Kamp et al. 2018 (PAPER.md), one round at a time.
+//
+//   IDLE -> COLLECT (queries out; augmenting asks more members and collects again)
+//        -> REDUCE (the average is pushed to its recipients) -> PROPOSE (in the log) -> IDLE
+//
+// B starts as the members whose violation is outstanding. v + |B| >= m forces a full synchronisation. Otherwise B
+// grows, one random member at a time and everybody from half of the living on, until the mean of B is within Delta
+// of the reference (partial balancing) or B is everybody (full synchronisation). A member that does not answer in
+// time, or is no longer alive, leaves B and the round goes on; a round that cannot go on is dropped, which harms
+// nobody: its violators report again.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "protocol/averaging/learned_deadline.hpp"
+#include "protocol/log/history.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/output.hpp"
+#include "protocol/random.hpp"
+#include "protocol/timing.hpp"
+
+namespace parley {
+
+class Balancer {
+public:
+    struct Config {
+        PeerId self;
+        std::size_t members = 1;  // m: the voters
+        double divergence_threshold = 0;
+        HashFunction hash = nullptr;
+        Timing timing;
+    };
+    // What a round stands on: every record up to `base` is applied here, `reference` is in force.
+    struct Ground {
+        const History& history;
+        SharedModel reference;
+        const std::set<PeerId>& alive;
+    };
+
+    Balancer(Config config, Rng rng) : config_(config), rng_(rng) {}
+
+    // This peer is the coordinator of `term` from now on, or no longer one: an open round is forgotten, the log
+    // decides what became of it.
+    void start(Term term);
+    void stop();
+    [[nodiscard]] bool is_started() const { return term_.has_value(); }
+
+    void step(Instant now, const PeerId& from, const ViolationNotice& message);
+    void step(Instant now, const PeerId& from, const Contribution& message);
+    void step(Instant now, const PeerId& from, const Ready& message);
+    // A contribution that could not be used: its sender is not waited for.
+    void refuse(Instant now, const PeerId& from);
+    void alive_changed(Instant now, const std::set<PeerId>& alive);
+    // A record was committed; it may be the open round's.
+    void decided(Instant now, const Record& record);
+    // Opens a round when none is open and a violation is outstanding.
+    void try_open(Instant now, const Ground& ground);
+
+    void advance(Instant now);
+    [[nodiscard]] Instant next_deadline() const;
+    [[nodiscard]] RoundId open_round() const { return round_ ? round_->id : RoundId{}; }
+    [[nodiscard]] std::uint64_t rounds_failed() const { return rounds_failed_; }
+
+    struct Output {
+        std::vector<Send> sends;
+        std::optional<RecordContent> proposal;
+        std::vector<RoundFailed> failures;
+    };
+    [[nodiscard]] Output take_output() { return std::exchange(output_, {}); }
+    void check_invariants() const;
+
+private:
+    enum class Stage { collect, reduce, propose };
+    struct Answer {
+        double weight = 1.0;
+        SharedModel model;
+    };
+    struct Round {
+        RoundId id;
+        LogIndex base;
+        SharedModel reference;
+        bool is_forced = false;             // the violation counter asks for everybody
+        std::uint32_t violations = 0;
+        Stage stage = Stage::collect;
+        std::set<PeerId> asked;
+        std::set<PeerId> lost;              // asked, but not waited for any more
+        std::map<PeerId, Answer> answers;
+        Instant stage_started{};
+        Instant deadline{};
+        std::optional<Instant> repeat_due;  // queries once more to those who are silent
+        Average average;
+        bool is_full = false;
+        std::set<PeerId> ready;
+    };
+
+    void ask(Instant now, const std::set<PeerId>& members);
+    void settle_if_complete(Instant now);
+    void settle(Instant now);
+    void augment(Instant now, const std::vector<PeerId>& candidates);
+    void reduce(Instant now, Parameters mean, bool is_full);
+    void fail(const std::string& reason);
+    void repeat_queries();
+    [[nodiscard]] std::set<PeerId> violators(const Ground& ground);
+    [[nodiscard]] std::vector<PeerId> silent() const;
+    [[nodiscard]] std::size_t majority() const { return config_.members / 2 + 1; }
+    [[nodiscard]] std::size_t ready_needed() const;
+    template <class M>
+    void send(const PeerId& to, M message) {
+        output_.sends.push_back({to, std::move(message)});
+    }
+
+    Config config_;
+    Rng rng_;
+    std::optional<Term> term_;
+    std::uint64_t sequence_ = 0;
+    std::set<PeerId> alive_;
+    std::map<PeerId, LogIndex> notices_;  // outstanding violations: member -> last record it had applied
+    std::optional<Round> round_;
+    LearnedDeadline collect_deadline_{config_.timing.answer_min, config_.timing.answer_max};
+    LearnedDeadline reduce_deadline_{config_.timing.answer_min, config_.timing.answer_max};
+    std::uint64_t rounds_failed_ = 0;
+    Output output_;
+};
+
+}  // namespace parley

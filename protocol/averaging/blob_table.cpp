@@ -1,0 +1,115 @@
+#include "protocol/averaging/blob_table.hpp"
+
+#include <algorithm>
+
+namespace parley {
+
+bool BlobTable::arrived(Instant now, const Blob& blob, bool is_push) {
+    const auto fetch = fetches_.find(blob.hash);
+    if (fetch != fetches_.end()) {
+        if (fetch->second.asked_at != Instant{}) fetch_deadline_.observe(now - fetch->second.asked_at);
+        fetches_.erase(fetch);
+    } else if (!is_push) {
+        return false;
+    }
+    if (is_push) undecided_[blob.hash] = blob.round;
+    memory_[blob.hash] = blob.model;
+    if (!durable_.contains(blob.hash) && storing_.insert(blob.hash).second) {
+        ++stores_[blob.hash];
+        output_.commands.push_back(StoreBlob{blob.hash, blob.model});
+    }
+    return true;
+}
+
+void BlobTable::durable(const ModelHash& hash) {
+    // Stored, dropped and stored again: only the last store counts, for the driver keeps the order.
+    const auto stores = stores_.find(hash);
+    if (stores == stores_.end()) return;
+    if (--stores->second > 0) return;
+    stores_.erase(stores);
+    if (storing_.erase(hash) > 0) durable_.insert(hash);
+}
+
+void BlobTable::loaded(const ModelHash& hash, SharedModel model) {
+    if (loading_.erase(hash) == 0) return;
+    if (model)
+        memory_[hash] = std::move(model);
+    else
+        durable_.erase(hash);  // damaged: fetched again when it is wanted
+}
+
+SharedModel BlobTable::want(Instant now, const ModelHash& hash) {
+    if (const auto found = memory_.find(hash); found != memory_.end()) return found->second;
+    if (durable_.contains(hash)) {
+        if (loading_.insert(hash).second) output_.commands.push_back(LoadBlob{hash});
+    } else if (!storing_.contains(hash)) {
+        fetches_.try_emplace(hash, Fetch{now, {}, 0, {}});
+    }
+    return nullptr;
+}
+
+void BlobTable::want_durable(Instant now, const ModelHash& hash) {
+    if (!durable_.contains(hash) && !storing_.contains(hash)) fetches_.try_emplace(hash, Fetch{now, {}, 0, {}});
+}
+
+void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash) {
+    const auto found = fetches_.find(hash);
+    if (found == fetches_.end()) return;
+    // The last one to say so is asked again after the usual time, not at once: it may be about to store it.
+    if (found->second.missing_at.insert(from).second) found->second.due = now;
+}
+
+bool BlobTable::is_lost(const ModelHash& hash, std::size_t other_voters) const {
+    const auto found = fetches_.find(hash);
+    return found != fetches_.end() && found->second.missing_at.size() >= other_voters;
+}
+
+void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
+    for (auto& [hash, fetch] : fetches_) {
+        if (now < fetch.due) continue;
+        if (fetch.asked_at != Instant{} && fetch.missing_at.empty()) fetch_deadline_.missed();
+        fetch.due = now + fetch_deadline_.current();
+        if (holders.empty()) continue;
+        fetch.asked_at = now;
+        output_.sends.push_back({holders[fetch.next_holder++ % holders.size()], FetchBlob{hash}});
+    }
+}
+
+Instant BlobTable::next_deadline() const {
+    Instant due = never;
+    for (const auto& [hash, fetch] : fetches_)
+        due = std::min(due, fetch.due);
+    return due;
+}
+
+// A blob is needed: as a reference in force; while its record is not committed; while its round is undecided; and
+// for each member, if the last average it took part in is not durably in its weights. (Earlier ones are: a member
+// contributes from a checkpoint that holds everything before.)
+void BlobTable::collect_garbage(const RecordLog& log, const History& history,
+                                const std::map<PeerId, LogIndex>& applied, const std::set<ModelHash>& in_use) {
+    std::erase_if(undecided_, [&](const auto& entry) { return entry.second < history.latest_round(); });
+    std::set<ModelHash> needed = in_use;
+    needed.insert(history.reference_hash());
+    for (const auto& [hash, round] : undecided_)
+        needed.insert(hash);
+    for (LogIndex index = history.last().next(); index <= log.last_index(); index = index.next())
+        if (const Average* average = log.at(index).average()) needed.insert(average->hash);
+    for (const auto& [member, served] : history.served()) {
+        const auto known = applied.find(member);
+        if (known == applied.end() || known->second < served) needed.insert(log.at(served).average()->hash);
+    }
+    std::erase_if(memory_, [&](const auto& entry) { return !needed.contains(entry.first); });
+    std::erase_if(fetches_, [&](const auto& entry) { return !needed.contains(entry.first); });
+    std::vector<ModelHash> gone;
+    std::ranges::copy_if(durable_, std::back_inserter(gone), [&](const ModelHash& h) { return !needed.contains(h); });
+    std::ranges::copy_if(storing_, std::back_inserter(gone), [&](const ModelHash& h) { return !needed.contains(h); });
+    for (const ModelHash& hash : gone) {
+        durable_.erase(hash);
+        storing_.erase(hash);
+        loading_.erase(hash);
+        output_.commands.push_back(DropBlob{hash});
+        output_.dropped.push_back(hash);
+    }
+}
+
+}  // namespace parley

@@ -1,0 +1,79 @@
+// Which models this peer holds beside the log: durable on its disk, or in memory until they are applied. Says what
+// to store, load, fetch and drop; asks one holder after the other for what is missing, in every role.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "protocol/averaging/learned_deadline.hpp"
+#include "protocol/log/history.hpp"
+#include "protocol/log/record_log.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/output.hpp"
+#include "protocol/timing.hpp"
+
+namespace parley {
+
+class BlobTable {
+public:
+    BlobTable(std::set<ModelHash> durable, const Timing& timing)
+        : durable_(std::move(durable)), fetch_deadline_(timing.fetch_retry, timing.answer_max) {}
+
+    // A model that was pushed for `round` or that answers a fetch; its hash is checked. False: nobody wants it.
+    bool arrived(Instant now, const Blob& blob, bool is_push);
+    void durable(const ModelHash& hash);
+    void loaded(const ModelHash& hash, SharedModel model);
+    [[nodiscard]] bool is_durable(const ModelHash& hash) const { return durable_.contains(hash); }
+    [[nodiscard]] const std::set<ModelHash>& all_durable() const { return durable_; }
+
+    // The model, if it is in memory. Otherwise starts to load or fetch it; `wanted` again after the next input.
+    SharedModel want(Instant now, const ModelHash& hash);
+    // A blob whose durability alone is of interest.
+    void want_durable(Instant now, const ModelHash& hash);
+    // No longer wanted by anybody.
+    void forget_wants() { fetches_.clear(); }
+    [[nodiscard]] bool is_fetching() const { return !fetches_.empty(); }
+
+    // `from` does not hold it. True when every other voter has said so since the fetch began.
+    void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
+    [[nodiscard]] bool is_lost(const ModelHash& hash, std::size_t other_voters) const;
+
+    // Sends due fetches, to the next of `holders` in turn.
+    void advance(Instant now, const std::vector<PeerId>& holders);
+    [[nodiscard]] Instant next_deadline() const;
+
+    // Drops whatever nobody can need any more. `applied` is the last durable application of each member, as far as
+    // known; `in_use` the references in force here.
+    void collect_garbage(const RecordLog& log, const History& history, const std::map<PeerId, LogIndex>& applied,
+                         const std::set<ModelHash>& in_use);
+
+    struct Output {
+        std::vector<BlobCommand> commands;
+        std::vector<Send> sends;
+        std::vector<ModelHash> dropped;
+    };
+    [[nodiscard]] Output take_output() { return std::exchange(output_, {}); }
+
+private:
+    struct Fetch {
+        Instant due{};
+        Instant asked_at{};
+        std::size_t next_holder = 0;
+        std::set<PeerId> missing_at;
+    };
+
+    std::set<ModelHash> durable_;
+    std::map<ModelHash, SharedModel> memory_;
+    std::map<ModelHash, RoundId> undecided_;  // pushed, round not decided yet
+    std::set<ModelHash> storing_;
+    std::map<ModelHash, std::size_t> stores_;  // in flight; a dropped blob may be stored again meanwhile
+    std::set<ModelHash> loading_;
+    std::map<ModelHash, Fetch> fetches_;
+    LearnedDeadline fetch_deadline_;
+    Output output_;
+};
+
+}  // namespace parley

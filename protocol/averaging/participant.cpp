@@ -1,0 +1,197 @@
+#include "protocol/averaging/participant.hpp"
+
+#include <algorithm>
+
+namespace parley {
+
+Participant::Participant(Config config, AppliedState state, RoundId highest_round, Rng rng)
+    : config_(std::move(config)),
+      rng_(rng),
+      applied_(state.applied),
+      highest_round_(highest_round),
+      pending_(std::move(state.pending)) {
+    if (pending_) CHECK(pending_->round <= highest_round_);
+    // Before the first record the reference is the model that everybody starts with; later it is a blob.
+    if (applied_ != LogIndex{}) return;
+    reference_ = config_.initial_model;
+    reference_hash_ = config_.initial_hash;
+}
+
+// --- the local condition ----------------------------------------------------------------------------------
+
+void Participant::distance_measured(Instant now, LogIndex applied, double squared_distance) {
+    if (applied < applied_) return;  // measured before the last record reached the learner
+    const bool was_over = is_over();
+    distance_ = squared_distance;
+    if (!is_over())
+        notice_due_ = never;
+    else if (!was_over || notice_due_ == never)
+        notice_due_ = now;
+}
+
+void Participant::coordinator_changed(Instant now, Term term, std::optional<PeerId> coordinator) {
+    if (term != term_) deferred_.reset();
+    term_ = term;
+    coordinator_ = coordinator;
+    if (coordinator && is_over()) notice_due_ = now;  // it knows of no violation yet
+}
+
+void Participant::advance(Instant now) {
+    if (now < notice_due_) return;
+    const Duration interval = config_.timing.notice_interval;
+    notice_due_ = now + interval * 4 / 5 + uniform_duration(rng_, interval * 2 / 5);
+    if (coordinator_) output_.sends.push_back({*coordinator_, ViolationNotice{applied_, distance_}});
+}
+
+Instant Participant::next_deadline() const { return notice_due_; }
+
+// --- contributing -----------------------------------------------------------------------------------------
+
+void Participant::step(const PeerId& from, const Query& message) {
+    if (message.round.term != message.term) return;
+    const Asked asked{from, message};
+    if (message.round <= highest_round_) {
+        // Asked again for the snapshot that is pending: the contribution was lost. Older rounds are never served,
+        // or a delayed query would replace the snapshot that a committed record needs.
+        if (!pending_ || pending_->round != message.round) return;
+        answering_ = asked;
+        return contribute();
+    }
+    if (applied_ < message.base)
+        deferred_ = asked;
+    else
+        accept(asked);
+}
+
+// Every round before this one is decided, for its base is applied: an older snapshot is of no use any more.
+void Participant::accept(const Asked& asked) {
+    drop_snapshot();
+    highest_round_ = asked.query.round;
+    output_.highest_round_changed = true;
+    answering_ = asked;
+    output_.learner.push_back(TakeSnapshot{asked.query.round});
+}
+
+void Participant::snapshot_durable(RoundId round, SharedModel model) {
+    if (!answering_ || answering_->query.round != round || pending_) return;  // dropped meanwhile
+    pending_ = PendingSnapshot{round, std::move(model)};
+    contribute();
+}
+
+void Participant::contribute() {
+    const Query& query = answering_->query;
+    output_.sends.push_back({answering_->coordinator, Contribution{query.term, query.round, 1.0, pending_->model}});
+}
+
+void Participant::step(const Abort& message) {
+    if (message.round.term != message.term) return;
+    if (deferred_ && deferred_->query.round == message.round) deferred_.reset();
+    const bool is_ours = (answering_ && answering_->query.round == message.round) ||
+                         (pending_ && pending_->round == message.round);
+    if (is_ours) drop_snapshot();
+    // A query of this round that is still under way comes too late.
+    if (message.round > highest_round_) {
+        highest_round_ = message.round;
+        output_.highest_round_changed = true;
+    }
+}
+
+void Participant::drop_snapshot() {
+    if (pending_)
+        output_.learner.push_back(DropSnapshot{pending_->round});
+    else if (answering_)
+        output_.learner.push_back(DropSnapshot{answering_->query.round});
+    pending_.reset();
+    answering_.reset();
+}
+
+// --- applying ---------------------------------------------------------------------------------------------
+
+void Participant::apply(Instant now, const RecordLog& log, const History& history, BlobTable& blobs) {
+    while (applied_ < history.last())
+        if (!apply_record(now, applied_.next(), log, history, blobs)) return;
+    renew_reference(now, history, blobs);
+    if (deferred_ && applied_ >= deferred_->query.base) {
+        const Asked asked = *std::exchange(deferred_, std::nullopt);
+        if (asked.query.term == term_ && asked.query.round > highest_round_) accept(asked);
+    }
+}
+
+// False: a blob is missing; it is on its way.
+bool Participant::apply_record(Instant now, LogIndex index, const RecordLog& log, const History& history,
+                               BlobTable& blobs) {
+    const Record& record = log.at(index);
+    const Average* average = record.average();
+    const bool is_member = average != nullptr && average->includes(config_.self);
+    const bool takes_part = is_member && pending_ && pending_->round == average->round;
+    // A reference that a later one has replaced need not be fetched any more.
+    const bool is_reference = record.is_reference() && index == history.reference();
+    ApplyRecord command{index, {}, nullptr, nullptr, nullptr, false};
+    if (takes_part || is_reference) {
+        const SharedModel model = blobs.want(now, average->hash);
+        const bool is_lost = model == nullptr && !is_reference && blobs.is_lost(average->hash, config_.voters - 1);
+        if (model == nullptr && !is_lost) return false;
+        if (is_lost) output_.alarms.push_back({"no peer holds the average of a round any more"});
+        if (takes_part && model != nullptr) {
+            command.round = average->round;
+            command.average = model;
+            command.snapshot = pending_->model;
+        }
+        if (is_reference) {
+            command.reference = model;
+            set_reference(history, index, model);
+        }
+    }
+    if (is_member && command.average == nullptr) must_adopt_ = true;
+    if (must_adopt_ && command.reference != nullptr) {
+        command.adopt_reference = true;
+        must_adopt_ = false;
+    }
+    applied_ = index;
+    // The command below forgets the snapshot of its own round; any other that this record ends is dropped first.
+    const RoundId round = average != nullptr ? average->round : RoundId{record.term, 0};
+    if (takes_part) {
+        if (command.average == nullptr) output_.learner.push_back(DropSnapshot{average->round});
+        pending_.reset();
+        answering_.reset();
+    } else if ((pending_ && pending_->round.term < round.term) ||
+               (answering_ && answering_->query.round.term < round.term)) {
+        drop_snapshot();
+    }
+    if (average != nullptr && (is_member || record.is_reference())) {
+        distance_ = 0;  // of a model or a reference that is gone; the next check measures anew
+        notice_due_ = never;
+    }
+    output_.learner.push_back(std::move(command));
+    return true;
+}
+
+// After a restart the reference is a blob that may have to be fetched; and a peer whose part in an average is lost
+// takes the reference that is in force at the end of the log.
+void Participant::renew_reference(Instant now, const History& history, BlobTable& blobs) {
+    if (reference_ != nullptr && !must_adopt_) return;
+    if (reference_ == nullptr) {
+        SharedModel model = history.reference() == LogIndex{} ? config_.initial_model
+                                                              : blobs.want(now, history.reference_hash());
+        if (model == nullptr) return;
+        set_reference(history, history.reference(), std::move(model));
+    }
+    if (must_adopt_) output_.alarms.push_back({"our part in a decided round is lost: taking the reference instead"});
+    output_.learner.push_back(ApplyRecord{applied_, {}, nullptr, nullptr, reference_, must_adopt_});
+    must_adopt_ = false;
+}
+
+void Participant::set_reference(const History& history, LogIndex version, SharedModel model) {
+    CHECK(version == history.reference() && model != nullptr);
+    reference_ = std::move(model);
+    reference_version_ = version;
+    reference_hash_ = history.reference_hash();
+}
+
+void Participant::check_invariants() const {
+    if (pending_) CHECK(pending_->round <= highest_round_ && pending_->model != nullptr);
+    if (answering_) CHECK(answering_->query.round <= highest_round_);
+    if (deferred_) CHECK(applied_ < deferred_->query.base || deferred_->query.round <= highest_round_);
+}
+
+}  // namespace parley

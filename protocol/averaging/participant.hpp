@@ -1,0 +1,97 @@
+// A member's side of dynamic averaging.
+//
+// While the learner's model is further than Delta from the reference, a notice is repeated until a record serves
+// it. A query is answered once every record up to its base is applied: the learner's snapshot is made durable,
+// then contributed; it stays pending until the log decides its round. Committed records are applied in order:
+// f += average - snapshot where this peer took part, r := average at a full synchronisation.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "protocol/averaging/blob_table.hpp"
+#include "protocol/log/history.hpp"
+#include "protocol/log/record_log.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/output.hpp"
+#include "protocol/random.hpp"
+#include "protocol/timing.hpp"
+
+namespace parley {
+
+class Participant {
+public:
+    struct Config {
+        PeerId self;
+        std::size_t voters = 1;
+        double divergence_threshold = 0;
+        SharedModel initial_model;
+        ModelHash initial_hash;
+        Timing timing;
+    };
+
+    Participant(Config config, AppliedState state, RoundId highest_round, Rng rng);
+
+    void distance_measured(Instant now, LogIndex applied, double squared_distance);
+    // `from` is the coordinator of the current term `message.term`.
+    void step(const PeerId& from, const Query& message);
+    void step(const Abort& message);
+    void snapshot_durable(RoundId round, SharedModel model);
+    void coordinator_changed(Instant now, Term term, std::optional<PeerId> coordinator);
+    // Applies what is committed, as far as the blobs at hand allow.
+    void apply(Instant now, const RecordLog& log, const History& history, BlobTable& blobs);
+
+    void advance(Instant now);
+    [[nodiscard]] Instant next_deadline() const;
+
+    [[nodiscard]] LogIndex applied() const { return applied_; }
+    [[nodiscard]] RoundId highest_round() const { return highest_round_; }
+    // The reference in force in the learner, null until it was fetched after a restart.
+    [[nodiscard]] SharedModel reference() const { return reference_; }
+    // Its hash; none while it is unknown.
+    [[nodiscard]] const ModelHash& reference_hash() const { return reference_hash_; }
+    [[nodiscard]] LogIndex reference_version() const { return reference_version_; }
+
+    struct Output {
+        bool highest_round_changed = false;
+        std::vector<LearnerCommand> learner;
+        std::vector<Send> sends;
+        std::vector<Alarm> alarms;
+    };
+    [[nodiscard]] Output take_output() { return std::exchange(output_, {}); }
+    void check_invariants() const;
+
+private:
+    struct Asked {
+        PeerId coordinator;
+        Query query;
+    };
+
+    void accept(const Asked& asked);
+    void contribute();
+    void drop_snapshot();
+    bool apply_record(Instant now, LogIndex index, const RecordLog& log, const History& history, BlobTable& blobs);
+    void renew_reference(Instant now, const History& history, BlobTable& blobs);
+    void set_reference(const History& history, LogIndex version, SharedModel model);
+    [[nodiscard]] bool is_over() const { return distance_ > config_.divergence_threshold; }
+
+    Config config_;
+    Rng rng_;
+    LogIndex applied_;
+    SharedModel reference_;
+    ModelHash reference_hash_;
+    LogIndex reference_version_;
+    bool must_adopt_ = false;                 // our part in a committed average was lost: take the reference
+    RoundId highest_round_;
+    std::optional<Asked> deferred_;           // a query that waits for records to be applied
+    std::optional<Asked> answering_;          // whose snapshot is being made, or is pending
+    std::optional<PendingSnapshot> pending_;  // durable, promised to a round
+    double distance_ = 0;
+    Instant notice_due_ = never;
+    Term term_;
+    std::optional<PeerId> coordinator_;
+    Output output_;
+};
+
+}  // namespace parley

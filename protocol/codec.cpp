@@ -1,0 +1,499 @@
+#include "protocol/codec.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <msgpack.hpp>
+
+#include "protocol/limits.hpp"
+#include "protocol/model_codec.hpp"
+
+namespace parley {
+namespace {
+
+// --- writing ------------------------------------------------------------------------------------------
+
+using Packer = msgpack::packer<msgpack::sbuffer>;
+
+void pack(Packer& out, const std::array<std::uint8_t, 32>& bytes) {
+    out.pack_bin(32);
+    out.pack_bin_body(reinterpret_cast<const char*>(bytes.data()), 32);
+}
+
+void pack(Packer& out, const RoundId& round) {
+    out.pack_uint64(round.term.value);
+    out.pack_uint64(round.sequence);
+}
+
+void pack(Packer& out, const std::string& text) {
+    out.pack_str(static_cast<std::uint32_t>(text.size()));
+    out.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+}
+
+void pack(Packer& out, const Average& average) {
+    pack(out, average.round);
+    out.pack_uint32(average.violations);
+    pack(out, average.hash.bytes);
+    out.pack_array(static_cast<std::uint32_t>(average.balancing_set.size() * 2));
+    for (const Share& share : average.balancing_set) {
+        pack(out, share.member.bytes);
+        out.pack_double(share.weight);
+    }
+}
+
+// [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]]
+void pack(Packer& out, const Record& record) {
+    const Average* average = record.average();
+    out.pack_array(average != nullptr ? 7 : 2);
+    out.pack_uint64(record.term.value);
+    out.pack_uint8(static_cast<std::uint8_t>(record.content.index()));
+    if (average != nullptr) pack(out, *average);
+}
+
+struct FieldWriter {
+    Packer& out;
+
+    void start(std::uint8_t number, std::uint32_t fields) const {
+        out.pack_array(fields + 1);
+        out.pack_uint8(number);
+    }
+    void operator()(const RequestVote& m) const {
+        start(1, 3);
+        out.pack_uint64(m.term.value);
+        out.pack_uint64(m.last_index.value);
+        out.pack_uint64(m.last_term.value);
+    }
+    void operator()(const VoteReply& m) const {
+        start(2, 2);
+        out.pack_uint64(m.term.value);
+        m.granted ? out.pack_true() : out.pack_false();
+    }
+    void operator()(const Append& m) const {
+        start(3, 5);
+        out.pack_uint64(m.term.value);
+        out.pack_uint64(m.previous_index.value);
+        out.pack_uint64(m.previous_term.value);
+        out.pack_uint64(m.commit.value);
+        out.pack_array(static_cast<std::uint32_t>(m.records.size()));
+        for (const Record& record : m.records)
+            pack(out, record);
+    }
+    void operator()(const AppendReply& m) const {
+        start(4, 3);
+        out.pack_uint64(m.term.value);
+        m.accepted ? out.pack_true() : out.pack_false();
+        out.pack_uint64(m.match.value);
+    }
+    void operator()(const ViolationNotice& m) const {
+        start(5, 2);
+        out.pack_uint64(m.applied.value);
+        out.pack_double(m.squared_distance);
+    }
+    void operator()(const Query& m) const {
+        start(6, 4);
+        out.pack_uint64(m.term.value);
+        pack(out, m.round);
+        out.pack_uint64(m.base.value);
+    }
+    void operator()(const Abort& m) const {
+        start(7, 3);
+        out.pack_uint64(m.term.value);
+        pack(out, m.round);
+    }
+    void operator()(const Ready& m) const {
+        start(8, 3);
+        out.pack_uint64(m.term.value);
+        pack(out, m.round);
+    }
+    void operator()(const FetchBlob& m) const {
+        start(9, 1);
+        pack(out, m.hash.bytes);
+    }
+    void operator()(const BlobMissing& m) const {
+        start(10, 1);
+        pack(out, m.hash.bytes);
+    }
+    void operator()(const Contribution&) const { CHECK(!"a contribution is a bulk message"); }
+    void operator()(const Blob&) const { CHECK(!"a blob is a bulk message"); }
+    void operator()(const Heartbeat& m) const {
+        start(13, 5);
+        out.pack_uint64(m.incarnation.value);
+        out.pack_uint64(m.applied.value);
+        out.pack_uint64(m.reference.value);
+        pack(out, m.reference_hash.bytes);
+        out.pack_array(static_cast<std::uint32_t>(m.known.size() * 3));
+        for (const MemberAddress& member : m.known) {
+            pack(out, member.id.bytes);
+            pack(out, member.name);
+            pack(out, member.address);
+        }
+    }
+};
+
+Bytes to_bytes(const msgpack::sbuffer& buffer) {
+    const auto* begin = reinterpret_cast<const std::byte*>(buffer.data());
+    return Bytes(begin, begin + buffer.size());
+}
+
+constexpr std::uint8_t contribution_number = 11;
+constexpr std::uint8_t blob_number = 12;
+
+// A model message starts with the one byte that no msgpack value starts with.
+constexpr std::byte model_marker{0xc1};
+
+// Marker, u16 little-endian header length, header, payload.
+Bytes encode_bulk(const msgpack::sbuffer& header, const Parameters& model) {
+    CHECK(header.size() <= limits::model_header_bytes_max);
+    Bytes bytes;
+    bytes.reserve(3 + header.size() + model.size() * sizeof(float));
+    bytes.push_back(model_marker);
+    bytes.push_back(static_cast<std::byte>(header.size() & 0xffU));
+    bytes.push_back(static_cast<std::byte>(header.size() >> 8U));
+    const auto* begin = reinterpret_cast<const std::byte*>(header.data());
+    bytes.insert(bytes.end(), begin, begin + header.size());
+    append_model(bytes, model);
+    return bytes;
+}
+
+Bytes encode_contribution(const Contribution& m, HashFunction hash) {
+    msgpack::sbuffer header;
+    Packer out(header);
+    out.pack_array(7);
+    out.pack_uint8(contribution_number);
+    out.pack_uint64(m.term.value);
+    pack(out, m.round);
+    out.pack_double(m.weight);
+    out.pack_uint8(static_cast<std::uint8_t>(ModelEncoding::f32));
+    pack(out, hash(*m.model).bytes);
+    return encode_bulk(header, *m.model);
+}
+
+Bytes encode_blob(const Blob& m) {
+    msgpack::sbuffer header;
+    Packer out(header);
+    out.pack_array(6);
+    out.pack_uint8(blob_number);
+    out.pack_uint64(m.term.value);
+    pack(out, m.round);
+    out.pack_uint8(static_cast<std::uint8_t>(ModelEncoding::f32));
+    pack(out, m.hash.bytes);
+    return encode_bulk(header, *m.model);
+}
+
+// --- reading ------------------------------------------------------------------------------------------
+
+// Reads the elements of one msgpack array in order. The first wrong one is remembered, all further reads give
+// zero: the caller checks once, at the end.
+class FieldReader {
+public:
+    FieldReader(const msgpack::object& array, const char* what) : what_(what) {
+        if (array.type != msgpack::type::ARRAY) {
+            fail("not an array");
+            return;
+        }
+        next_ = array.via.array.ptr;
+        left_ = array.via.array.size;
+    }
+
+    std::size_t left() const { return left_; }
+
+    std::uint64_t unsigned_number(const char* field) {
+        const msgpack::object* object = take(field);
+        if (object == nullptr) return 0;
+        if (object->type != msgpack::type::POSITIVE_INTEGER) return fail(field), 0;
+        return object->via.u64;
+    }
+    bool boolean(const char* field) {
+        const msgpack::object* object = take(field);
+        if (object == nullptr) return false;
+        if (object->type != msgpack::type::BOOLEAN) return fail(field), false;
+        return object->via.boolean;
+    }
+    // A finite number, not negative.
+    double magnitude(const char* field) {
+        const msgpack::object* object = take(field);
+        if (object == nullptr) return 0;
+        if (object->type != msgpack::type::FLOAT64 || !std::isfinite(object->via.f64) || object->via.f64 < 0)
+            return fail(field), 0;
+        return object->via.f64;
+    }
+    std::array<std::uint8_t, 32> bytes32(const char* field) {
+        std::array<std::uint8_t, 32> bytes{};
+        const msgpack::object* object = take(field);
+        if (object == nullptr) return bytes;
+        if (object->type != msgpack::type::BIN || object->via.bin.size != bytes.size()) return fail(field), bytes;
+        std::memcpy(bytes.data(), object->via.bin.ptr, bytes.size());
+        return bytes;
+    }
+    // Printable ASCII and UTF-8 beyond it; control characters are refused, for we show these texts to people.
+    std::string text(const char* field, std::size_t bytes_max) {
+        const msgpack::object* object = take(field);
+        if (object == nullptr) return {};
+        if (object->type != msgpack::type::STR || object->via.str.size > bytes_max) return fail(field), std::string();
+        std::string text(object->via.str.ptr, object->via.str.size);
+        for (const char character : text)
+            if (static_cast<unsigned char>(character) < 32 || character == 127) return fail(field), std::string();
+        return text;
+    }
+    RoundId round(const char* field) {
+        RoundId round;
+        round.term.value = unsigned_number(field);
+        round.sequence = unsigned_number(field);
+        return round;
+    }
+    const msgpack::object* array(const char* field) {
+        const msgpack::object* object = take(field);
+        if (object == nullptr) return nullptr;
+        if (object->type != msgpack::type::ARRAY) return fail(field), nullptr;
+        return object;
+    }
+    void fail(const char* field) {
+        if (!error_) error_ = failure(std::string(what_) + ": bad field '" + field + "'").error();
+        left_ = 0;
+    }
+    void absorb(const std::optional<Error>& other) {
+        if (!error_ && other) error_ = other;
+    }
+    // The error, or that fields are left over.
+    std::optional<Error> finish() {
+        if (!error_ && left_ != 0) fail("surplus");
+        return error_;
+    }
+
+private:
+    const msgpack::object* take(const char* field) {
+        if (error_) return nullptr;
+        if (left_ == 0) {
+            fail(field);
+            return nullptr;
+        }
+        --left_;
+        return next_++;
+    }
+
+    const char* what_;
+    const msgpack::object* next_ = nullptr;
+    std::size_t left_ = 0;
+    std::optional<Error> error_;
+};
+
+Average read_average(FieldReader& in) {
+    Average average;
+    average.round = in.round("round");
+    const std::uint64_t violations = in.unsigned_number("violations");
+    if (violations > limits::members_max) in.fail("violations");
+    average.violations = static_cast<std::uint32_t>(violations);
+    average.hash.bytes = in.bytes32("hash");
+    const msgpack::object* shares = in.array("balancing_set");
+    if (shares == nullptr) return average;
+    FieldReader list(*shares, "balancing_set");
+    if (list.left() % 2 != 0 || list.left() / 2 > limits::members_max || list.left() == 0) list.fail("length");
+    while (list.left() != 0) {
+        Share share;
+        share.member.bytes = list.bytes32("member");
+        share.weight = list.magnitude("weight");
+        const bool ordered = average.balancing_set.empty() || average.balancing_set.back().member < share.member;
+        if (!ordered || share.weight == 0) list.fail("order or weight");
+        average.balancing_set.push_back(share);
+    }
+    in.absorb(list.finish());
+    return average;
+}
+
+Record read_record(FieldReader& in) {
+    Record record;
+    record.term.value = in.unsigned_number("term");
+    switch (in.unsigned_number("kind")) {
+        case 0: record.content = Noop{}; break;
+        case 1: record.content = Balance{read_average(in)}; break;
+        case 2: record.content = Reference{read_average(in)}; break;
+        default: in.fail("kind");
+    }
+    return record;
+}
+
+Append read_append(FieldReader& in) {
+    Append m;
+    m.term.value = in.unsigned_number("term");
+    m.previous_index.value = in.unsigned_number("previous_index");
+    m.previous_term.value = in.unsigned_number("previous_term");
+    m.commit.value = in.unsigned_number("commit");
+    const msgpack::object* records = in.array("records");
+    if (records == nullptr) return m;
+    if (records->via.array.size > limits::records_per_append) {
+        in.fail("records");
+        return m;
+    }
+    for (std::uint32_t i = 0; i < records->via.array.size; ++i) {
+        FieldReader fields(records->via.array.ptr[i], "record");
+        m.records.push_back(read_record(fields));
+        in.absorb(fields.finish());
+    }
+    return m;
+}
+
+Heartbeat read_heartbeat(FieldReader& in) {
+    Heartbeat m;
+    m.incarnation.value = in.unsigned_number("incarnation");
+    m.applied.value = in.unsigned_number("applied");
+    m.reference.value = in.unsigned_number("reference");
+    m.reference_hash.bytes = in.bytes32("reference_hash");
+    const msgpack::object* known = in.array("known");
+    if (known == nullptr) return m;
+    FieldReader list(*known, "known");
+    if (list.left() % 3 != 0 || list.left() / 3 > limits::members_max) list.fail("length");
+    while (list.left() != 0) {
+        MemberAddress member;
+        member.id.bytes = list.bytes32("id");
+        member.name = list.text("name", limits::name_bytes_max);
+        member.address = list.text("address", limits::address_bytes_max);
+        m.known.push_back(std::move(member));
+    }
+    in.absorb(list.finish());
+    return m;
+}
+
+// Braced initialisation evaluates left to right: the fields are read in wire order.
+std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
+    const auto term = [&in] { return Term{in.unsigned_number("term")}; };
+    const auto index = [&in](const char* field) { return LogIndex{in.unsigned_number(field)}; };
+    switch (number) {
+        case 1: return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")}};
+        case 2: return VoteReply{term(), in.boolean("granted")};
+        case 3: return read_append(in);
+        case 4: return AppendReply{term(), in.boolean("accepted"), index("match")};
+        case 5: return ViolationNotice{index("applied"), in.magnitude("squared_distance")};
+        case 6: return Query{term(), in.round("round"), index("base")};
+        case 7: return Abort{term(), in.round("round")};
+        case 8: return Ready{term(), in.round("round")};
+        case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
+        case 10: return BlobMissing{ModelHash{in.bytes32("hash")}};
+        case 13: return read_heartbeat(in);
+        default: return std::nullopt;
+    }
+}
+
+// Unpacks exactly one msgpack object that fills `bytes`, within our limits.
+Result<msgpack::object_handle> unpack(std::span<const std::byte> bytes) {
+    const msgpack::unpack_limit limit(limits::msgpack_array_max, limits::msgpack_map_max, limits::msgpack_string_max,
+                                      limits::msgpack_binary_max, 0, limits::msgpack_depth_max);
+    try {
+        std::size_t offset = 0;
+        auto handle = msgpack::unpack(reinterpret_cast<const char*>(bytes.data()), bytes.size(), offset, nullptr,
+                                      nullptr, limit);
+        if (offset != bytes.size()) return failure("bytes after the end of a message");
+        return handle;
+    } catch (const std::exception&) {  // msgpack's parse, size and allocation errors
+        return failure("not a message: malformed or oversized msgpack");
+    }
+}
+
+Result<Message> decode_control(std::span<const std::byte> bytes) {
+    auto handle = unpack(bytes);
+    if (!handle) return std::unexpected(handle.error());
+    FieldReader in(handle->get(), "message");
+    const std::uint64_t number = in.unsigned_number("number");
+    auto message = read_control(number, in);
+    if (!message) return failure("unknown message number " + std::to_string(number));
+    if (const auto error = in.finish())
+        return failure(std::string(message_name(*message)) + ": " + error->message);
+    return *std::move(message);
+}
+
+Result<Message> decode_bulk(std::span<const std::byte> header, std::span<const std::byte> payload,
+                            const ModelExpectation& expected) {
+    auto handle = unpack(header);
+    if (!handle) return std::unexpected(handle.error());
+    FieldReader in(handle->get(), "model message");
+    const std::uint64_t number = in.unsigned_number("number");
+    if (number != contribution_number && number != blob_number)
+        return failure("unknown model message number " + std::to_string(number));
+    const Term term{in.unsigned_number("term")};
+    const RoundId round = in.round("round");
+    const double weight = number == contribution_number ? in.magnitude("weight") : 1.0;
+    if (weight == 0) in.fail("weight");
+    if (in.unsigned_number("encoding") != static_cast<std::uint64_t>(ModelEncoding::f32)) in.fail("encoding");
+    const ModelHash hash{in.bytes32("hash")};
+    if (const auto error = in.finish()) return std::unexpected(*error);
+    auto model = decode_model(payload, hash, expected);
+    if (!model) return std::unexpected(model.error());
+    if (number == contribution_number) return Contribution{term, round, weight, *std::move(model)};
+    return Blob{term, round, hash, *std::move(model)};
+}
+
+}  // namespace
+
+Bytes encode(const Message& message, HashFunction hash) {
+    if (const auto* contribution = std::get_if<Contribution>(&message)) return encode_contribution(*contribution, hash);
+    if (const auto* blob = std::get_if<Blob>(&message)) return encode_blob(*blob);
+    msgpack::sbuffer buffer;
+    Packer out(buffer);
+    std::visit(FieldWriter{out}, message);
+    return to_bytes(buffer);
+}
+
+Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation& expected) {
+    if (bytes.empty()) return failure("an empty message");
+    if (bytes[0] != model_marker) return decode_control(bytes);
+    if (bytes.size() < 3) return failure("a model message cut short");
+    const std::size_t length = std::to_integer<std::size_t>(bytes[1]) | std::to_integer<std::size_t>(bytes[2]) << 8U;
+    if (length > limits::model_header_bytes_max || length > bytes.size() - 3)
+        return failure("a model message whose header is longer than allowed");
+    return decode_bulk(bytes.subspan(3, length), bytes.subspan(3 + length), expected);
+}
+
+Bytes encode(const Hello& hello) {
+    msgpack::sbuffer buffer;
+    Packer out(buffer);
+    out.pack_array(8);
+    out.pack_uint32(hello.protocol_version);
+    pack(out, hello.name);
+    out.pack_uint16(hello.port);
+    pack(out, hello.fingerprint.bytes);
+    pack(out, hello.model);
+    pack(out, hello.voters.bytes);
+    out.pack_double(hello.divergence_threshold);
+    out.pack_uint64(hello.check_period);
+    return to_bytes(buffer);
+}
+
+// Of another version only the version is read, so that `refusal` can name it.
+Result<Hello> decode_hello(std::span<const std::byte> bytes) {
+    auto handle = unpack(bytes);
+    if (!handle) return std::unexpected(handle.error());
+    FieldReader in(handle->get(), "hello");
+    Hello hello;
+    const std::uint64_t version = in.unsigned_number("protocol_version");
+    if (version > 0xffff) in.fail("protocol_version");
+    hello.protocol_version = static_cast<std::uint32_t>(version);
+    if (hello.protocol_version != Hello{}.protocol_version) return hello;
+    hello.name = in.text("name", limits::name_bytes_max);
+    const std::uint64_t port = in.unsigned_number("port");
+    if (port > 0xffff) in.fail("port");
+    hello.port = static_cast<std::uint16_t>(port);
+    hello.fingerprint.bytes = in.bytes32("fingerprint");
+    hello.model = in.text("model", limits::description_bytes_max);
+    hello.voters.bytes = in.bytes32("voters");
+    hello.divergence_threshold = in.magnitude("divergence_threshold");
+    hello.check_period = in.unsigned_number("check_period");
+    if (const auto error = in.finish()) return std::unexpected(*error);
+    return hello;
+}
+
+Bytes encode(const Record& record) {
+    msgpack::sbuffer buffer;
+    Packer out(buffer);
+    pack(out, record);
+    CHECK(buffer.size() <= limits::record_bytes_max);
+    return to_bytes(buffer);
+}
+
+Result<Record> decode_record(std::span<const std::byte> bytes) {
+    auto handle = unpack(bytes);
+    if (!handle) return std::unexpected(handle.error());
+    FieldReader in(handle->get(), "record");
+    Record record = read_record(in);
+    if (const auto error = in.finish()) return std::unexpected(*error);
+    return record;
+}
+
+}  // namespace parley

@@ -1,0 +1,41 @@
+#include "protocol/messages.hpp"
+
+#include <array>
+
+namespace parley {
+
+const char* message_name(const Message& message) {
+    static constexpr std::array names = {"request_vote", "vote_reply", "append",       "append_reply", "violation_notice",
+                                         "query",        "abort",      "ready",        "fetch_blob",   "blob_missing",
+                                         "contribution", "blob",       "heartbeat"};
+    static_assert(names.size() == std::variant_size_v<Message>);
+    return names.at(message.index());
+}
+
+namespace {
+
+std::string short_hash(const ModelHash& hash) { return hash.text().substr(0, 16); }
+
+}  // namespace
+
+std::optional<std::string> refusal(const Hello& ours, const Hello& theirs) {
+    if (ours.protocol_version != theirs.protocol_version)
+        return "protocol version " + std::to_string(theirs.protocol_version) + " there, " +
+               std::to_string(ours.protocol_version) + " here: install the same release on both hosts";
+    if (ours.fingerprint != theirs.fingerprint)
+        return "another model: '" + theirs.model + "' (fingerprint " + short_hash(theirs.fingerprint) + ") there, '" +
+               ours.model + "' (fingerprint " + short_hash(ours.fingerprint) +
+               ") here: [model] must be the same in both configs";
+    if (ours.voters != theirs.voters)
+        return "another list of voters: hash " + short_hash(theirs.voters) + " there, " + short_hash(ours.voters) +
+               " here: [cluster] voters must name the same peers in every config";
+    if (ours.divergence_threshold != theirs.divergence_threshold)
+        return "another divergence threshold: " + std::to_string(theirs.divergence_threshold) + " there, " +
+               std::to_string(ours.divergence_threshold) + " here: it must be the same in every config";
+    if (ours.check_period != theirs.check_period)
+        return "another check period: " + std::to_string(theirs.check_period) + " there, " +
+               std::to_string(ours.check_period) + " here: it must be the same in every config";
+    return std::nullopt;
+}
+
+}  // namespace parley

@@ -1,0 +1,448 @@
+#include "protocol/peer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <deque>
+
+#include "protocol/averaging/balancer.hpp"
+#include "protocol/averaging/blob_table.hpp"
+#include "protocol/averaging/participant.hpp"
+#include "protocol/election/raft.hpp"
+#include "protocol/limits.hpp"
+#include "protocol/log/history.hpp"
+#include "protocol/membership/membership.hpp"
+
+namespace parley {
+
+const char* member_state_name(MemberState state) {
+    static constexpr std::array names = {"unknown", "alive", "suspect", "dead"};
+    return names.at(static_cast<std::size_t>(state));
+}
+
+const char* role_name(Role role) {
+    static constexpr std::array names = {"follower", "candidate", "coordinator"};
+    return names.at(static_cast<std::size_t>(role));
+}
+
+struct Peer::Machines {
+    PeerConfig config;
+    Membership membership;
+    Raft raft;
+    History history;
+    BlobTable blobs;
+    Participant participant;
+    Balancer balancer;
+
+    Incarnation incarnation;
+    LogIndex durably_applied;
+    std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
+    std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
+    std::map<PeerId, LogIndex> alarmed;              // reference versions we have raised an alarm about
+    std::pair<Term, std::optional<PeerId>> announced;
+    std::set<PeerId> alive_seen;
+    std::deque<Message> to_self;
+    PeerOutput output;
+
+    void deliver(Instant now, const PeerId& from, const Message& message);
+    void pump(Instant now);
+    void settle_round(Instant now);
+    void announce(Instant now);
+    void decide_records(Instant now);
+    void collect_sends();
+    void post(Send send);
+    void send_heartbeats(const Membership::Output& due);
+    void collect_garbage();
+
+    void receive(Instant now, const PeerId& from, const RequestVote& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const VoteReply& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const Append& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const AppendReply& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const ViolationNotice& m) { balancer.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const Query& m);
+    void receive(Instant now, const PeerId& from, const Abort& m);
+    void receive(Instant now, const PeerId& from, const Ready& m);
+    void receive(Instant now, const PeerId& from, const FetchBlob& m);
+    void receive(Instant now, const PeerId& from, const BlobMissing& m) { blobs.missing_at(now, from, m.hash); }
+    void receive(Instant now, const PeerId& from, const Contribution& m);
+    void receive(Instant now, const PeerId& from, const Blob& m);
+    void receive(Instant now, const PeerId& from, const Heartbeat& m);
+    // Fencing: nothing of another term, or from another than its coordinator, is acted on.
+    [[nodiscard]] bool is_coordinator(const PeerId& from, Term term) const {
+        return term == raft.term() && raft.coordinator() == from;
+    }
+    [[nodiscard]] bool is_ours(Term term) const { return term == raft.term() && balancer.is_started(); }
+};
+
+// --- what others say ------------------------------------------------------------------------------------------
+
+void Peer::Machines::deliver(Instant now, const PeerId& from, const Message& message) {
+    std::visit([&](const auto& m) { receive(now, from, m); }, message);
+}
+
+void Peer::Machines::receive(Instant, const PeerId& from, const Query& m) {
+    if (is_coordinator(from, m.term)) participant.step(from, m);
+}
+
+void Peer::Machines::receive(Instant, const PeerId& from, const Abort& m) {
+    if (is_coordinator(from, m.term)) participant.step(m);
+}
+
+void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
+    if (is_ours(m.term)) balancer.step(now, from, m);
+}
+
+void Peer::Machines::receive(Instant, const PeerId& from, const FetchBlob& m) {
+    if (blobs.is_durable(m.hash))
+        output.blobs.push_back(ServeBlob{from, m.hash});
+    else
+        post({from, BlobMissing{m.hash}});
+}
+
+void Peer::Machines::receive(Instant now, const PeerId& from, const Contribution& m) {
+    if (!is_ours(m.term)) return;
+    const bool is_sound = m.model && m.model->size() == config.parameter_count && std::isfinite(m.weight) &&
+                          m.weight > 0 &&
+                          std::ranges::all_of(*m.model, [](float value) { return std::isfinite(value); });
+    if (is_sound) return balancer.step(now, from, m);
+    output.events.push_back(Refused{from, "contributed a model of the wrong length or with a value that is not finite"});
+    balancer.refuse(now, from);
+}
+
+void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
+    if (!m.model || m.model->size() != config.parameter_count) return;
+    const bool is_push = !m.round.is_none() && m.round.term == m.term && is_coordinator(from, m.term) &&
+                         m.round >= history.latest_round();
+    if (!blobs.arrived(now, m, is_push) || !is_push) return;
+    const Ready ready{m.term, m.round};
+    if (blobs.is_durable(m.hash))
+        post({from, ready});
+    else
+        ready_due[m.hash] = {from, ready};
+}
+
+void Peer::Machines::receive(Instant, const PeerId& from, const Heartbeat& m) {
+    membership.step(m);
+    applied_by[from] = m.applied;
+    const bool is_same_version = m.reference == participant.reference_version();
+    const bool is_known = !m.reference_hash.is_none() && !participant.reference_hash().is_none();
+    if (!is_same_version || !is_known || m.reference_hash == participant.reference_hash()) return;
+    const auto [alarm, is_new] = alarmed.try_emplace(from, m.reference);
+    if (!is_new && alarm->second == m.reference) return;
+    alarm->second = m.reference;
+    output.events.push_back(Alarm{"peer " + from.short_text() + " holds another model under reference version " +
+                                  std::to_string(m.reference.value) + ": " + m.reference_hash.text().substr(0, 16) +
+                                  " there, " + participant.reference_hash().text().substr(0, 16) +
+                                  " here; do not trust either before you know why"});
+}
+
+// --- after every input -----------------------------------------------------------------------------------------
+
+void Peer::Machines::post(Send send) {
+    if (send.to == config.self)
+        to_self.push_back(std::move(send.message));
+    else
+        output.sends.push_back(std::move(send));
+}
+
+void Peer::Machines::collect_sends() {
+    Balancer::Output round = balancer.take_output();
+    for (Send& send : round.sends)
+        post(std::move(send));
+    for (RoundFailed& failure : round.failures)
+        output.events.push_back(std::move(failure));
+    if (round.proposal && raft.role() == Role::coordinator) raft.propose(*std::move(round.proposal));
+
+    Participant::Output member = participant.take_output();
+    std::ranges::move(member.learner, std::back_inserter(output.learner));
+    for (Send& send : member.sends)
+        post(std::move(send));
+    for (Alarm& alarm : member.alarms)
+        output.events.push_back(std::move(alarm));
+
+    Raft::Output election = raft.take_output();
+    PersistLog& persist = output.persist;
+    if (election.vote_changed || member.highest_round_changed)
+        persist.hard_state = HardState{raft.vote().term, raft.vote().voted_for, participant.highest_round()};
+    if (election.first_changed)
+        persist.first_index = std::min(persist.first_index.value_or(*election.first_changed), *election.first_changed);
+    for (Send& send : election.sends)
+        post(std::move(send));
+    for (Refused& refused : election.refused)
+        output.events.push_back(std::move(refused));
+
+    BlobTable::Output table = blobs.take_output();
+    std::ranges::move(table.commands, std::back_inserter(output.blobs));
+    for (Send& send : table.sends)
+        post(std::move(send));
+    for (const ModelHash& hash : table.dropped) {
+        raft.blob_dropped(hash);
+        ready_due.erase(hash);
+    }
+}
+
+void Peer::Machines::decide_records(Instant now) {
+    while (history.last() < raft.commit()) {
+        const LogIndex index = history.last().next();
+        const Record& record = raft.log().at(index);
+        history.decide(index, record);
+        balancer.decided(now, record);
+        if (const Average* average = record.average())
+            output.events.push_back(RoundDecided{index, *average, record.is_reference()});
+    }
+    participant.apply(now, raft.log(), history, blobs);
+}
+
+void Peer::Machines::announce(Instant now) {
+    const std::pair current(raft.term(), raft.coordinator());
+    if (current != announced) {
+        announced = current;
+        output.events.push_back(CoordinatorChanged{current.first, current.second});
+        participant.coordinator_changed(now, current.first, current.second);
+        if (raft.role() != Role::coordinator) balancer.stop();
+    }
+    Membership::Output due = membership.take_output();
+    std::ranges::move(due.dials, std::back_inserter(output.dials));
+    for (MemberChanged& change : due.changes)
+        output.events.push_back(std::move(change));
+    if (due.heartbeat_due) send_heartbeats(due);
+    if (alive_seen == membership.alive()) return;
+    alive_seen = membership.alive();
+    balancer.alive_changed(now, alive_seen);
+}
+
+void Peer::Machines::send_heartbeats(const Membership::Output& due) {
+    for (const PeerId& member : due.connected)
+        post({member, Heartbeat{incarnation, durably_applied, participant.reference_version(),
+                                participant.reference_hash(), due.known}});
+}
+
+// The coordinator works once a record of its own term is committed and everything decided is in its own model.
+void Peer::Machines::settle_round(Instant now) {
+    if (raft.role() != Role::coordinator) return;
+    const bool is_warm = raft.log().term_at(raft.commit()) == raft.term();
+    if (is_warm && !balancer.is_started()) {
+        balancer.start(raft.term());
+        balancer.alive_changed(now, membership.alive());
+    }
+    const bool is_current = participant.applied() == raft.commit() && raft.commit() == raft.log().last_index();
+    if (!is_warm || !is_current || participant.reference() == nullptr) return;
+    if (participant.reference_version() != history.reference()) return;
+    balancer.try_open(now, {history, participant.reference(), membership.alive()});
+}
+
+void Peer::Machines::collect_garbage() {
+    applied_by[config.self] = durably_applied;
+    std::set<ModelHash> in_use{participant.reference_hash()};
+    if (const auto awaited = raft.awaited_blob()) in_use.insert(*awaited);
+    blobs.collect_garbage(raft.log(), history, applied_by, in_use);
+}
+
+void Peer::Machines::pump(Instant now) {
+    for (;;) {
+        announce(now);
+        decide_records(now);
+        settle_round(now);
+        if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
+        collect_garbage();
+        std::vector<PeerId> holders;
+        std::ranges::copy_if(membership.alive(), std::back_inserter(holders),
+                             [this](const PeerId& id) { return id != config.self; });
+        blobs.advance(now, holders);
+        const LogIndex commit_before = raft.commit();
+        collect_sends();
+        if (to_self.empty() && raft.commit() == commit_before) return;
+        if (to_self.empty()) continue;
+        const Message message = std::move(to_self.front());
+        to_self.pop_front();
+        deliver(now, config.self, message);
+    }
+}
+
+// --- the peer ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::optional<Error> check(const PeerConfig& config, const PersistedState& state) {
+    const auto wrong = [](const char* what) { return std::optional<Error>(Error{what}); };
+    if (config.voters.empty() || config.voters.size() > limits::members_max)
+        return wrong("a group has between 1 and 64 voters");
+    if (std::ranges::adjacent_find(config.voters) != config.voters.end()) return wrong("a voter is listed twice");
+    if (!std::ranges::binary_search(config.voters, config.self)) return wrong("this peer is not among the voters");
+    if (!(config.divergence_threshold > 0) || !std::isfinite(config.divergence_threshold))
+        return wrong("the divergence threshold must be above 0");
+    if (!config.initial_model || config.initial_model->size() != config.parameter_count || config.hash == nullptr)
+        return wrong("the initial model does not have the parameters that were promised");
+    if (state.applied.applied.value > state.records.size())
+        return wrong("the checkpoint is ahead of the log: the write-ahead log has lost records");
+    if (state.applied.pending && (!state.applied.pending->model ||
+                                  state.applied.pending->model->size() != config.parameter_count))
+        return wrong("the pending snapshot does not have the parameters of this model");
+    if (state.applied.pending && state.applied.pending->round > state.hard_state.highest_round)
+        return wrong("the pending snapshot is ahead of the log: the write-ahead log has lost an entry");
+    Term term;
+    for (const Record& record : state.records) {
+        if (record.term < term) return wrong("the terms of the log's records go backwards");
+        term = record.term;
+    }
+    if (term > state.hard_state.term) return wrong("the log has records of a term after the current one");
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Instant now) {
+    std::ranges::sort(config.voters);
+    if (const auto error = check(config, state)) return std::unexpected(*error);
+    const ModelHash initial_hash = config.hash(*config.initial_model);
+    const LogIndex applied = state.applied.applied;
+    const auto next_rng = [&rng] { return Rng(rng()); };
+    auto machines = std::unique_ptr<Machines>(new Machines{
+        .config = config,
+        .membership = Membership({{config.self, config.name, config.address}, config.voters, config.timing}, now),
+        .raft = Raft({config.self, config.voters, config.timing},
+                     {state.hard_state.term, state.hard_state.voted_for}, std::move(state.records), applied,
+                     next_rng(), now),
+        .history = History(initial_hash),
+        .blobs = BlobTable(state.blobs, config.timing),
+        .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
+                                    config.initial_model, initial_hash, config.timing},
+                                   std::move(state.applied), state.hard_state.highest_round, next_rng()),
+        .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.hash,
+                              config.timing},
+                             next_rng()),
+        .incarnation = state.incarnation,
+        .durably_applied = applied,
+        .applied_by = {},
+        .ready_due = {},
+        .alarmed = {},
+        .announced = {state.hard_state.term, std::nullopt},
+        .alive_seen = {},
+        .to_self = {},
+        .output = {}});
+    for (const ModelHash& hash : state.blobs)
+        machines->raft.blob_durable(hash);
+    for (LogIndex index{1}; index <= applied; index = index.next())
+        machines->history.decide(index, machines->raft.log().at(index));
+    machines->pump(now);
+    return Peer(std::move(machines));
+}
+
+Peer::Peer(std::unique_ptr<Machines> machines) : machines_(std::move(machines)) {}
+Peer::Peer(Peer&&) noexcept = default;
+Peer& Peer::operator=(Peer&&) noexcept = default;
+Peer::~Peer() = default;
+
+void Peer::connected(Instant now, const PeerId& id, const std::string& name, const std::string& address) {
+    machines_->membership.connected(now, id, name, address);
+    machines_->pump(now);
+}
+
+void Peer::disconnected(Instant now, const PeerId& id) {
+    machines_->membership.disconnected(now, id);
+    machines_->pump(now);
+}
+
+void Peer::step(Instant now, const PeerId& from, const Message& message) {
+    if (from == machines_->config.self || !machines_->membership.is_member(from)) return;
+    machines_->membership.heard(now, from);
+    machines_->deliver(now, from, message);
+    machines_->pump(now);
+}
+
+void Peer::distance_measured(Instant now, LogIndex applied, double squared_distance) {
+    machines_->participant.distance_measured(now, applied, squared_distance);
+    machines_->participant.advance(now);
+    machines_->pump(now);
+}
+
+void Peer::snapshot_durable(Instant now, RoundId round, SharedModel model) {
+    machines_->participant.snapshot_durable(round, std::move(model));
+    machines_->pump(now);
+}
+
+void Peer::checkpoint_durable(Instant now, LogIndex applied) {
+    CHECK(applied <= machines_->participant.applied());
+    machines_->durably_applied = std::max(machines_->durably_applied, applied);
+    machines_->pump(now);
+}
+
+void Peer::blob_durable(Instant now, const ModelHash& hash) {
+    Machines& m = *machines_;
+    m.blobs.durable(hash);
+    if (m.blobs.is_durable(hash)) {
+        m.raft.blob_durable(hash);
+        if (const auto due = m.ready_due.find(hash); due != m.ready_due.end()) {
+            const auto [coordinator, ready] = due->second;
+            m.ready_due.erase(due);
+            if (m.is_coordinator(coordinator, ready.term)) m.post({coordinator, ready});
+        }
+    }
+    m.pump(now);
+}
+
+void Peer::blob_loaded(Instant now, const ModelHash& hash, SharedModel model) {
+    machines_->blobs.loaded(hash, std::move(model));
+    if (!machines_->blobs.is_durable(hash)) machines_->raft.blob_dropped(hash);
+    machines_->pump(now);
+}
+
+void Peer::advance(Instant now) {
+    machines_->membership.advance(now);
+    machines_->raft.advance(now);
+    machines_->participant.advance(now);
+    machines_->balancer.advance(now);
+    machines_->pump(now);
+}
+
+Instant Peer::next_deadline() const {
+    const Machines& m = *machines_;
+    return std::min({m.membership.next_deadline(), m.raft.next_deadline(), m.participant.next_deadline(),
+                     m.balancer.next_deadline(), m.blobs.next_deadline()});
+}
+
+PeerOutput Peer::take_output() {
+    PersistLog& persist = machines_->output.persist;
+    if (persist.first_index)
+        persist.records = machines_->raft.log().slice(*persist.first_index, std::size_t(-1));
+    return std::exchange(machines_->output, {});
+}
+
+bool Peer::has_output() const {
+    const PeerOutput& output = machines_->output;
+    return !output.persist.empty() || !output.blobs.empty() || !output.learner.empty() || !output.sends.empty() ||
+           !output.dials.empty() || !output.events.empty();
+}
+
+PeerStatus Peer::status() const {
+    const Machines& m = *machines_;
+    PeerStatus status;
+    status.term = m.raft.term();
+    status.role = m.raft.role();
+    status.coordinator = m.raft.coordinator();
+    status.quorum = status.coordinator.has_value() && m.membership.alive().size() >= m.raft.majority();
+    status.members = m.membership.members();
+    status.commit = m.raft.commit();
+    status.applied = m.participant.applied();
+    status.reference = m.participant.reference_version();
+    status.reference_round = m.history.reference_round();
+    status.reference_hash = m.participant.reference_hash();
+    status.violations = m.history.violations();
+    status.rounds_full = m.history.rounds_full();
+    status.rounds_partial = m.history.rounds_partial();
+    status.rounds_failed = m.balancer.rounds_failed();
+    status.open_round = m.balancer.open_round();
+    return status;
+}
+
+const std::vector<Record>& Peer::records() const { return machines_->raft.log().records(); }
+
+void Peer::check_invariants() const {
+    machines_->raft.check_invariants();
+    machines_->participant.check_invariants();
+    machines_->balancer.check_invariants();
+    CHECK(machines_->participant.applied() <= machines_->history.last());
+    CHECK(machines_->history.last() == machines_->raft.commit());
+}
+
+}  // namespace parley
