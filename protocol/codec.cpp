@@ -208,10 +208,11 @@ public:
         if (object->type != msgpack::type::BOOLEAN) return fail(field), false;
         return object->via.boolean;
     }
-    // A finite number, not negative.
+    // A finite number, not negative. msgpack-cxx writes a double without fraction as an integer.
     double magnitude(const char* field) {
         const msgpack::object* object = take(field);
         if (object == nullptr) return 0;
+        if (object->type == msgpack::type::POSITIVE_INTEGER) return static_cast<double>(object->via.u64);
         if (object->type != msgpack::type::FLOAT64 || !std::isfinite(object->via.f64) || object->via.f64 < 0)
             return fail(field), 0;
         return object->via.f64;

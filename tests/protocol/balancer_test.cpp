@@ -1,0 +1,295 @@
+// Algorithm 1 at the coordinator. "PAPER" cites Kamp et al. 2018 as restated in protocol/README.md.
+#include "protocol/averaging/balancer.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/protocol/support.hpp"
+
+using namespace parley;
+using namespace parley::test;
+
+namespace {
+
+// A coordinator (peer 1) of a group of `m`, Delta = 1, reference at the origin.
+struct Bench {
+    explicit Bench(std::uint8_t m)
+        : balancer({peer(1), m, 1.0, cheap_hash, Timing{}}, Rng(7)), history(cheap_hash(*origin)) {
+        for (const PeerId& id : peers(m))
+            alive.insert(id);
+        balancer.start(Term{1});
+        history.decide(LogIndex{1}, {Term{1}, Noop{}});
+    }
+
+    void violate(std::initializer_list<std::uint8_t> members) {
+        for (const std::uint8_t member : members)
+            balancer.step(now, peer(member), ViolationNotice{history.last(), 2.0});
+        open();
+    }
+    void open() { balancer.try_open(now, {history, origin, alive}); }
+    // The members that were sent a query since the last call.
+    std::set<std::uint8_t> queried() {
+        std::set<std::uint8_t> result;
+        output = balancer.take_output();
+        for (const auto& [to, query] : sent<Query>(output.sends))
+            result.insert(to.bytes[0]);
+        return result;
+    }
+    void answer(std::uint8_t member, SharedModel model) {
+        balancer.step(now, peer(member), Contribution{Term{1}, balancer.open_round(), 1.0, std::move(model)});
+    }
+    std::vector<std::pair<PeerId, Blob>> pushed() {
+        output = balancer.take_output();
+        return sent<Blob>(output.sends);
+    }
+    std::optional<RecordContent> ready(std::initializer_list<std::uint8_t> members) {
+        for (const std::uint8_t member : members)
+            balancer.step(now, peer(member), Ready{Term{1}, balancer.open_round()});
+        output = balancer.take_output();
+        return output.proposal;
+    }
+    void decide(RecordContent content) {
+        const Record record{Term{1}, std::move(content)};
+        history.decide(history.last().next(), record);
+        balancer.decided(now, record);
+    }
+
+    SharedModel origin = model({0, 0});
+    Balancer balancer;
+    History history;
+    std::set<PeerId> alive;
+    Instant now = at(1s);
+    Balancer::Output output;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_round_begins_with_exactly_the_violators) {
+    Bench bench(5);
+    bench.violate({2, 4});
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{2, 4}));
+}
+
+BOOST_AUTO_TEST_CASE(a_mean_within_delta_is_a_partial_balancing_of_exactly_those_who_answered) {
+    Bench bench(5);
+    bench.violate({2, 4});
+    bench.queried();
+    bench.answer(2, model({1.5F, 0}));
+    bench.answer(4, model({-1.0F, 0}));
+    const auto blobs = bench.pushed();
+    BOOST_TEST(blobs.size() == 3U);  // the two, and the coordinator as a holder
+    BOOST_TEST((*blobs[0].second.model == Parameters{0.25F, 0}));
+    const auto proposal = bench.ready({1, 2});
+    BOOST_REQUIRE(proposal.has_value());
+    const auto& average = std::get<Balance>(*proposal).average;
+    BOOST_TEST((average.balancing_set == std::vector<Share>{{peer(2), 1.0}, {peer(4), 1.0}}));
+    BOOST_TEST(average.violations == 2U);
+    BOOST_TEST((average.hash == cheap_hash(*model({0.25F, 0}))));
+}
+
+// PAPER, Algorithm 1: "while B != [m] and || mean - r ||^2 > Delta: augment B"
+BOOST_AUTO_TEST_CASE(a_mean_outside_delta_augments_by_one_random_member) {
+    Bench bench(7);
+    bench.violate({2});
+    bench.queried();
+    bench.answer(2, model({3, 0}));
+    const auto added = bench.queried();
+    BOOST_REQUIRE(added.size() == 1U);
+    BOOST_TEST(!added.contains(2));
+    bench.answer(*added.begin(), model({-1.5F, 0}));  // mean 0.75
+    BOOST_TEST(bench.pushed().size() >= 2U);
+}
+
+BOOST_AUTO_TEST_CASE(from_half_of_the_living_on_everybody_is_asked) {
+    Bench bench(6);
+    bench.violate({2, 3, 4});
+    bench.queried();
+    for (const std::uint8_t member : std::initializer_list<std::uint8_t>{2, 3, 4})
+        bench.answer(member, model({3, 0}));
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{1, 5, 6}));
+}
+
+BOOST_AUTO_TEST_CASE(the_added_member_is_random) {
+    std::set<std::uint8_t> seen;
+    Bench bench(7);
+    for (int i = 0; i < 60; ++i) {
+        bench.now += 10s;
+        bench.violate({2});
+        bench.queried();
+        bench.answer(2, model({3, 0}));
+        const auto added = bench.queried();
+        BOOST_REQUIRE(added.size() == 1U);
+        seen.insert(*added.begin());
+        bench.balancer.stop();
+        bench.balancer.start(Term{1});
+    }
+    BOOST_TEST((seen == std::set<std::uint8_t>{1, 3, 4, 5, 6, 7}));
+}
+
+// PAPER: "if B = [m]: r <- mean"
+BOOST_AUTO_TEST_CASE(everybody_is_a_full_synchronisation_even_within_delta) {
+    Bench bench(3);
+    bench.violate({1, 2});
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{1, 2}));
+    bench.answer(1, model({3, 0}));
+    bench.answer(2, model({3, 0}));
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{3}));
+    bench.answer(3, model({-6, 0}));
+    BOOST_TEST(bench.pushed().size() == 3U);
+    BOOST_TEST(!bench.ready({2}).has_value());  // the coordinator must hold the blob itself
+    const auto proposal = bench.ready({1});
+    BOOST_REQUIRE(proposal.has_value());
+    BOOST_TEST(std::get<Reference>(*proposal).average.balancing_set.size() == 3U);
+}
+
+// PAPER: "v <- v + |B|; if v >= m: B <- [m]"
+BOOST_AUTO_TEST_CASE(as_many_violations_as_members_force_a_full_synchronisation) {
+    Bench bench(5);
+    bench.decide(Balance{average(1, 1, {2, 3}, 3)});
+    bench.violate({2});
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{2}));  // 3 + 1 < 5
+    bench.decide(Balance{average(1, 1, {2, 3}, 1)});
+    bench.violate({2});
+    BOOST_TEST(bench.queried().size() == 5U);                   // 4 + 1 >= 5
+    for (const std::uint8_t member : std::initializer_list<std::uint8_t>{1, 2, 3, 4, 5})
+        bench.answer(member, model({0.1F, 0}));
+    BOOST_TEST(bench.pushed().size() == 5U);
+    BOOST_TEST(std::holds_alternative<Reference>(*bench.ready({1, 2, 3})));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_synchronisation_resets_the_counter) {
+    Bench bench(5);
+    bench.decide(Balance{average(1, 1, {2, 3}, 4)});
+    BOOST_TEST(bench.history.violations() == 4U);
+    bench.decide(Reference{average(1, 2, {1, 2, 3, 4, 5}, 1)});
+    BOOST_TEST(bench.history.violations() == 0U);
+    bench.violate({2});
+    BOOST_TEST(bench.queried().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(who_does_not_answer_in_time_leaves_the_set_and_the_round_goes_on) {
+    Bench bench(5);
+    bench.violate({2, 3, 4});
+    bench.queried();
+    bench.answer(2, model({1, 0}));
+    bench.answer(4, model({0, 0}));
+    BOOST_TEST(bench.pushed().empty());
+    bench.now += 3s;
+    bench.balancer.advance(bench.now);
+    bench.output = bench.balancer.take_output();
+    BOOST_TEST(sent<Blob>(bench.output.sends).size() == 3U);
+    const auto proposal = bench.ready({1, 2});
+    BOOST_REQUIRE(proposal.has_value());
+    BOOST_TEST(!std::get<Balance>(*proposal).average.includes(peer(3)));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_is_gone_is_not_waited_for) {
+    Bench bench(5);
+    bench.violate({2, 3, 4});
+    bench.queried();
+    bench.answer(2, model({1, 0}));
+    bench.answer(4, model({0, 0}));
+    bench.alive.erase(peer(3));
+    bench.balancer.alive_changed(bench.now, bench.alive);
+    BOOST_TEST(bench.pushed().size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(silent_members_are_asked_once_more) {
+    Bench bench(5);
+    bench.violate({2, 3});
+    bench.queried();
+    bench.answer(2, model({1, 0}));
+    bench.now += 1500ms;
+    bench.balancer.advance(bench.now);
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{3}));
+    bench.balancer.advance(bench.now);
+    BOOST_TEST(bench.queried().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_round_that_nobody_answers_is_dropped_and_said_so) {
+    Bench bench(3);
+    bench.alive = {peer(1), peer(2)};
+    bench.violate({2});
+    bench.queried();
+    bench.alive = {peer(1)};
+    bench.balancer.alive_changed(bench.now, bench.alive);
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{1}));  // augmented instead
+    bench.answer(1, model({0, 0}));
+    bench.output = bench.balancer.take_output();
+    BOOST_REQUIRE(bench.output.failures.size() == 1U);
+    BOOST_TEST(sent<Abort>(bench.output.sends).size() == 2U);
+    BOOST_TEST(bench.balancer.open_round().is_none());
+    BOOST_TEST(bench.balancer.rounds_failed() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_minority_never_makes_a_reference) {
+    Bench bench(5);
+    bench.alive = {peer(1), peer(2)};
+    bench.violate({1, 2});
+    bench.queried();
+    bench.answer(1, model({3, 0}));
+    bench.answer(2, model({3, 0}));
+    bench.output = bench.balancer.take_output();
+    BOOST_TEST(bench.output.failures.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(notices_measured_before_the_last_average_are_stale) {
+    Bench bench(5);
+    bench.balancer.step(bench.now, peer(2), ViolationNotice{LogIndex{1}, 2.0});
+    bench.decide(Balance{average(1, 1, {2, 3}, 1)});
+    bench.open();
+    BOOST_TEST(bench.queried().empty());
+    bench.balancer.step(bench.now, peer(4), ViolationNotice{LogIndex{1}, 2.0});  // took no part in it
+    bench.open();
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{4}));
+}
+
+// "the authors' code merges them in and inflates itself to full rounds"
+BOOST_AUTO_TEST_CASE(violations_during_a_round_wait_for_the_next) {
+    Bench bench(5);
+    bench.violate({2, 3});
+    bench.queried();
+    bench.violate({4});
+    BOOST_TEST(bench.queried().empty());
+    bench.answer(2, model({1, 0}));
+    bench.answer(3, model({0, 0}));
+    bench.pushed();
+    const auto proposal = bench.ready({1, 2});
+    BOOST_REQUIRE(proposal.has_value());
+    bench.decide(*proposal);
+    bench.open();
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{4}));
+}
+
+BOOST_AUTO_TEST_CASE(contributions_to_another_round_or_unasked_are_ignored) {
+    Bench bench(5);
+    bench.violate({2, 3});
+    bench.queried();
+    bench.balancer.step(bench.now, peer(2), Contribution{Term{1}, {Term{1}, 9}, 1.0, model({1, 0})});
+    bench.answer(5, model({1, 0}));
+    bench.answer(3, model({1, 0}));
+    BOOST_TEST(bench.pushed().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_group_of_one_makes_its_own_model_the_reference) {
+    Bench bench(1);
+    bench.violate({1});
+    BOOST_TEST(bench.queried().size() == 1U);
+    bench.answer(1, model({3, 0}));
+    BOOST_TEST(bench.pushed().size() == 1U);
+    BOOST_TEST(std::holds_alternative<Reference>(*bench.ready({1})));
+}
+
+BOOST_AUTO_TEST_CASE(too_slow_a_group_gets_more_time_at_the_next_try) {
+    LearnedDeadline deadline(3s, 600s);
+    BOOST_TEST((deadline.current() == 3s));
+    deadline.missed();
+    BOOST_TEST((deadline.current() == 6s));
+    deadline.missed();
+    BOOST_TEST((deadline.current() == 12s));
+    for (int i = 0; i < 40; ++i)
+        deadline.observe(10ms);
+    BOOST_TEST((deadline.current() == 3s));
+    for (int i = 0; i < 40; ++i)
+        deadline.missed();
+    BOOST_TEST((deadline.current() == 600s));
+}

@@ -1,0 +1,186 @@
+#include "protocol/codec.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <limits>
+#include <set>
+
+#include "protocol/limits.hpp"
+#include "protocol/random.hpp"
+#include "tests/protocol/support.hpp"
+
+using namespace parley;
+using namespace parley::test;
+
+namespace {
+
+const ModelExpectation expectation{3, cheap_hash};
+
+std::vector<Message> samples() {
+    const Average mean = average(7, 3, {1, 2, 9}, 2);
+    const SharedModel parameters = model({1.5F, -2.25F, 1e-30F});
+    return {RequestVote{Term{9}, LogIndex{1u << 20U}, Term{8}},
+            VoteReply{Term{9}, true},
+            Append{Term{9}, LogIndex{4}, Term{2}, {{Term{2}, Noop{}}, {Term{7}, Balance{mean}}, {Term{7}, Reference{mean}}}, LogIndex{5}},
+            Append{Term{9}, LogIndex{0}, Term{0}, {}, LogIndex{0}},
+            AppendReply{Term{9}, false, LogIndex{4}},
+            ViolationNotice{LogIndex{6}, 0.75},
+            Query{Term{9}, {Term{9}, 2}, LogIndex{5}},
+            Abort{Term{9}, {Term{9}, 2}},
+            Ready{Term{9}, {Term{9}, 2}},
+            FetchBlob{mean.hash},
+            BlobMissing{mean.hash},
+            Contribution{Term{9}, {Term{9}, 2}, 1.0, parameters},
+            Blob{Term{9}, {Term{9}, 2}, cheap_hash(*parameters), parameters},
+            Heartbeat{Incarnation{3}, LogIndex{5}, LogIndex{2}, mean.hash, {{peer(1), "anna", "10.0.0.1:7700"}, {peer(2), "", ""}}}};
+}
+
+Bytes from_hex(std::initializer_list<int> values) {
+    Bytes bytes;
+    for (const int value : values)
+        bytes.push_back(static_cast<std::byte>(value));
+    return bytes;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_message_survives_its_bytes) {
+    std::set<std::size_t> kinds;
+    for (const Message& message : samples()) {
+        const Bytes bytes = encode(message, cheap_hash);
+        const auto decoded = decode(bytes, expectation);
+        BOOST_REQUIRE_MESSAGE(decoded.has_value(), message_name(message));
+        BOOST_TEST(decoded->index() == message.index());
+        BOOST_TEST((encode(*decoded, cheap_hash) == bytes), message_name(message));
+        kinds.insert(message.index());
+    }
+    BOOST_TEST(kinds.size() == std::variant_size_v<Message>);
+}
+
+BOOST_AUTO_TEST_CASE(the_wire_form_of_a_vote_request_is_fixed) {
+    const Bytes bytes = encode(RequestVote{Term{5}, LogIndex{258}, Term{4}}, cheap_hash);
+    const Bytes expected = from_hex({0x94, 1, 5, 0xcd, 1, 2, 4});
+    BOOST_TEST((bytes == expected));
+}
+
+BOOST_AUTO_TEST_CASE(fields_arrive_unchanged) {
+    const auto decoded = decode(encode(samples()[2], cheap_hash), expectation);
+    BOOST_REQUIRE(decoded.has_value());
+    const auto& append = std::get<Append>(*decoded);
+    BOOST_TEST((append.previous_index == LogIndex{4} && append.commit == LogIndex{5}));
+    BOOST_REQUIRE(append.records.size() == 3);
+    BOOST_TEST((append.records == std::get<Append>(samples()[2]).records));
+    const auto blob = decode(encode(samples()[12], cheap_hash), expectation);
+    BOOST_TEST((*std::get<Blob>(*blob).model == Parameters{1.5F, -2.25F, 1e-30F}));
+}
+
+BOOST_AUTO_TEST_CASE(every_truncation_is_refused) {
+    for (const Message& message : samples()) {
+        const Bytes bytes = encode(message, cheap_hash);
+        for (std::size_t length = 0; length < bytes.size(); ++length)
+            BOOST_REQUIRE_MESSAGE(!decode(std::span(bytes).first(length), expectation).has_value(),
+                                  message_name(message) << " cut to " << length);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(bytes_after_the_end_are_refused) {
+    for (const Message& message : samples()) {
+        Bytes bytes = encode(message, cheap_hash);
+        bytes.push_back(std::byte{0});
+        BOOST_TEST(!decode(bytes, expectation).has_value(), message_name(message));
+    }
+}
+
+// msgpack's defaults would allocate gigabytes for these five bytes.
+BOOST_AUTO_TEST_CASE(a_claimed_array_of_four_billion_elements_is_refused_at_once) {
+    BOOST_TEST(!decode(from_hex({0xdd, 0xff, 0xff, 0xff, 0xff}), expectation).has_value());
+    BOOST_TEST(!decode(from_hex({0xc6, 0xff, 0xff, 0xff, 0xff}), expectation).has_value());
+    BOOST_TEST(!decode(from_hex({0xdb, 0xff, 0xff, 0xff, 0xff}), expectation).has_value());
+    BOOST_TEST(!decode(Bytes(100'000, std::byte{0x91}), expectation).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_model_that_is_not_what_it_claims_is_refused) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const auto contribution = [](SharedModel parameters) {
+        return encode(Contribution{Term{1}, {Term{1}, 1}, 1.0, std::move(parameters)}, cheap_hash);
+    };
+    BOOST_TEST(decode(contribution(model({1, 2, 3})), expectation).has_value());
+    BOOST_TEST(decode(contribution(model({1, 2})), expectation).error().message.contains("parameters"));
+    BOOST_TEST(decode(contribution(model({1, nan, 3})), expectation).error().message.contains("finite"));
+    Bytes flipped = contribution(model({1, 2, 3}));
+    flipped.back() ^= std::byte{1};
+    BOOST_TEST(decode(flipped, expectation).error().message.contains("hash"));
+    const auto lying = encode(Blob{Term{1}, {}, cheap_hash(*model({9})), model({1, 2, 3})}, cheap_hash);
+    BOOST_TEST(decode(lying, expectation).error().message.contains("hash"));
+}
+
+BOOST_AUTO_TEST_CASE(a_balancing_set_is_ordered_and_weighted) {
+    Average twice = average(1, 1, {2, 2});
+    BOOST_TEST(!decode_record(encode(Record{Term{1}, Balance{twice}})).has_value());
+    Average weightless = average(1, 1, {1, 2});
+    weightless.balancing_set[1].weight = 0;
+    BOOST_TEST(!decode_record(encode(Record{Term{1}, Balance{weightless}})).has_value());
+    BOOST_TEST(!decode_record(encode(Record{Term{1}, Reference{average(1, 1, {})}})).has_value());
+    BOOST_TEST(decode_record(encode(Record{Term{1}, Reference{average(1, 1, {1, 2})}})).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_largest_record_fits_its_limit) {
+    Average everybody = average(1, 1, {});
+    for (std::size_t i = 0; i < limits::members_max; ++i)
+        everybody.balancing_set.push_back({peer(static_cast<std::uint8_t>(i)), 1.0});
+    BOOST_TEST(encode(Record{Term{1}, Reference{everybody}}).size() <= limits::record_bytes_max);
+}
+
+BOOST_AUTO_TEST_CASE(control_characters_in_names_are_refused) {
+    Hello hello;
+    hello.name = "a\x1b[2Jb";
+    BOOST_TEST(!decode_hello(encode(hello)).has_value());
+    hello.name = "a-b";
+    BOOST_TEST(decode_hello(encode(hello)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_hello_of_another_version_is_read_far_enough_to_name_it) {
+    Hello theirs;
+    theirs.protocol_version = 2;
+    const auto decoded = decode_hello(encode(theirs));
+    BOOST_REQUIRE(decoded.has_value());
+    BOOST_TEST(refusal(Hello{}, *decoded)->contains("version 2"));
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_names_both_values) {
+    Hello ours;
+    ours.model = "mnist-cnn";
+    Hello theirs = ours;
+    BOOST_TEST(!refusal(ours, theirs).has_value());
+    theirs.model = "mlp";
+    theirs.fingerprint.bytes[0] = 1;
+    BOOST_TEST(refusal(ours, theirs)->contains("mnist-cnn"));
+    BOOST_TEST(refusal(ours, theirs)->contains("'mlp'"));
+    theirs = ours;
+    theirs.divergence_threshold = 0.5;
+    BOOST_TEST(refusal(ours, theirs)->contains("threshold"));
+    theirs = ours;
+    theirs.voters.bytes[3] = 4;
+    BOOST_TEST(refusal(ours, theirs)->contains("voters"));
+}
+
+// The libFuzzer target in tests/protocol/fuzz runs the same entry with coverage; this is its seeded short form.
+BOOST_AUTO_TEST_CASE(mutated_messages_are_refused_or_read_but_never_crash) {
+    Rng rng(1);
+    const std::vector<Message> messages = samples();
+    std::size_t accepted = 0;
+    for (int i = 0; i < 40'000; ++i) {
+        Bytes bytes = encode(messages[uniform_below(rng, messages.size())], cheap_hash);
+        for (std::uint64_t change = uniform_below(rng, 4); change > 0; --change)
+            bytes[uniform_below(rng, bytes.size())] = static_cast<std::byte>(rng());
+        if (uniform_below(rng, 4) == 0) bytes.resize(uniform_below(rng, bytes.size() + 1));
+        const auto decoded = decode(bytes, expectation);
+        if (decoded) {
+            ++accepted;
+            BOOST_REQUIRE(!encode(*decoded, cheap_hash).empty());
+        }
+        (void)decode_record(bytes);
+        (void)decode_hello(bytes);
+    }
+    BOOST_TEST(accepted > 1000U);   // the unchanged ones at least
+    BOOST_TEST(accepted < 36'000U);
+}

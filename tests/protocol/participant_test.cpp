@@ -1,0 +1,346 @@
+#include "protocol/averaging/participant.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/protocol/support.hpp"
+
+using namespace parley;
+using namespace parley::test;
+
+namespace {
+
+const SharedModel initial = model({0, 0});
+
+struct Bench {
+    explicit Bench(AppliedState state = {}, RoundId highest = {}, std::vector<Record> records = {})
+        : log(std::move(records)),
+          history(cheap_hash(*initial)),
+          participant({peer(1), 3, 1.0, initial, cheap_hash(*initial), Timing{}}, state, highest, Rng(3)) {
+        for (LogIndex index{1}; index <= state.applied; index = index.next())
+            history.decide(index, log.at(index));
+        participant.coordinator_changed(now, Term{1}, peer(2));
+    }
+
+    void commit(RecordContent content, std::uint64_t term = 1) {
+        log.append({Term{term}, std::move(content)});
+        history.decide(log.last_index(), log.at(log.last_index()));
+        apply();
+    }
+    void apply() {
+        participant.apply(now, log, history, blobs);
+        take();
+    }
+    void take() {
+        auto output = participant.take_output();
+        highest_round_changed = output.highest_round_changed;
+        commands = std::move(output.learner);
+        sends = std::move(output.sends);
+        alarms = output.alarms.size();
+    }
+    void query(std::uint64_t sequence, std::uint64_t base, std::uint64_t term = 1) {
+        participant.step(peer(2), Query{Term{term}, {Term{term}, sequence}, LogIndex{base}});
+        take();
+    }
+    // Puts the model of `average` at hand, as a push would.
+    void push(const Average& average, SharedModel model) {
+        blobs.arrived(now, Blob{average.round.term, average.round, average.hash, std::move(model)}, true);
+    }
+    template <class C>
+    std::vector<C> commanded() const {
+        std::vector<C> result;
+        for (const LearnerCommand& command : commands)
+            if (const C* match = std::get_if<C>(&command)) result.push_back(*match);
+        return result;
+    }
+
+    Instant now = at(1s);
+    RecordLog log;
+    History history;
+    BlobTable blobs{{}, Timing{}};
+    Participant participant;
+    std::vector<LearnerCommand> commands;
+    std::vector<Send> sends;
+    bool highest_round_changed = false;
+    std::size_t alarms = 0;
+};
+
+Average mean_of(std::uint64_t sequence, std::initializer_list<std::uint8_t> members, const SharedModel& result) {
+    Average mean = average(1, sequence, members);
+    mean.hash = cheap_hash(*result);
+    return mean;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(silence_while_the_models_agree) {
+    Bench bench;
+    bench.participant.distance_measured(bench.now, LogIndex{0}, 1.0);  // at the threshold, not beyond
+    bench.participant.advance(at(100s));
+    bench.take();
+    BOOST_TEST(bench.sends.empty());
+    BOOST_TEST((bench.participant.next_deadline() == never));
+}
+
+// COORDINATOR.md section 3, rule 1: level-triggered
+BOOST_AUTO_TEST_CASE(a_violation_is_repeated_until_a_record_serves_it) {
+    Bench bench;
+    bench.participant.distance_measured(bench.now, LogIndex{0}, 1.5);
+    for (int repeat = 0; repeat < 3; ++repeat) {
+        bench.now = bench.participant.next_deadline();
+        bench.participant.advance(bench.now);
+        bench.take();
+        BOOST_REQUIRE(sent<ViolationNotice>(bench.sends).size() == 1U);
+        const Duration wait = bench.participant.next_deadline() - bench.now;
+        BOOST_TEST((wait >= 1600ms && wait <= 2400ms));
+    }
+    const SharedModel result = model({1, 1});
+    const Average mean = mean_of(1, {1, 2, 3}, result);
+    bench.push(mean, result);
+    bench.commit(Reference{mean});
+    BOOST_TEST((bench.participant.next_deadline() == never));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_coordinator_hears_of_outstanding_violations_at_once) {
+    Bench bench;
+    bench.participant.distance_measured(bench.now, LogIndex{0}, 1.5);
+    bench.participant.advance(bench.now);
+    bench.participant.coordinator_changed(bench.now, Term{2}, peer(3));
+    bench.participant.advance(bench.now);
+    bench.take();
+    BOOST_TEST((sent<ViolationNotice>(bench.sends).back().first == peer(3)));
+}
+
+BOOST_AUTO_TEST_CASE(a_distance_measured_before_the_last_record_is_ignored) {
+    Bench bench;
+    bench.commit(Noop{});
+    bench.participant.distance_measured(bench.now, LogIndex{0}, 5.0);
+    BOOST_TEST((bench.participant.next_deadline() == never));
+}
+
+BOOST_AUTO_TEST_CASE(a_contribution_leaves_only_when_its_snapshot_is_durable) {
+    Bench bench;
+    bench.query(1, 0);
+    BOOST_TEST(bench.highest_round_changed);
+    BOOST_TEST(bench.commanded<TakeSnapshot>().size() == 1U);
+    BOOST_TEST(bench.sends.empty());
+    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.take();
+    const auto contributions = sent<Contribution>(bench.sends);
+    BOOST_REQUIRE(contributions.size() == 1U);
+    BOOST_TEST((*contributions[0].second.model == Parameters{2, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_query_waits_until_its_base_is_applied) {
+    Bench bench;
+    bench.query(1, 1);
+    BOOST_TEST(bench.commanded<TakeSnapshot>().empty());
+    bench.commit(Noop{});
+    BOOST_TEST(bench.commanded<TakeSnapshot>().size() == 1U);
+}
+
+// HOLE in COORDINATOR.md: a delayed query of an older round replaced a newer snapshot.
+BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
+    Bench bench;
+    bench.query(2, 0);
+    bench.participant.snapshot_durable({Term{1}, 2}, model({2, 0}));
+    bench.take();
+    bench.query(1, 0);
+    BOOST_TEST(bench.commands.empty());
+    Bench restarted({}, {Term{1}, 2});
+    restarted.query(2, 0);
+    BOOST_TEST(restarted.commands.empty());
+    restarted.query(3, 0);
+    BOOST_TEST(restarted.commanded<TakeSnapshot>().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(asked_again_the_same_snapshot_is_sent_again) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.take();
+    bench.query(1, 0);
+    BOOST_TEST(bench.commands.empty());
+    BOOST_TEST(sent<Contribution>(bench.sends).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_balance_moves_its_members_and_leaves_the_reference) {
+    Bench bench;
+    bench.query(1, 0);
+    const SharedModel snapshot = model({2, 0});
+    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2}, result);
+    bench.push(mean, result);
+    bench.commit(Balance{mean});
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 1U);
+    BOOST_TEST((applied[0].average == result && applied[0].snapshot == snapshot));
+    BOOST_TEST((applied[0].reference == nullptr));
+    BOOST_TEST((bench.participant.reference() == initial));
+}
+
+BOOST_AUTO_TEST_CASE(a_reference_reaches_those_who_took_no_part) {
+    Bench bench;
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {2, 3}, result);
+    bench.push(mean, result);
+    bench.commit(Reference{mean});
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 1U);
+    BOOST_TEST((applied[0].average == nullptr && applied[0].reference == result));
+    BOOST_TEST(!applied[0].adopt_reference);
+    BOOST_TEST((bench.participant.reference_version() == LogIndex{1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_blob_is_fetched_from_one_holder_after_the_other_and_records_wait_for_it) {
+    Bench bench;
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {2, 3}, result);
+    bench.commit(Reference{mean});
+    BOOST_TEST(bench.commands.empty());
+    bench.blobs.advance(bench.now, {peer(2), peer(3)});
+    auto output = bench.blobs.take_output();
+    BOOST_REQUIRE(sent<FetchBlob>(output.sends).size() == 1U);
+    BOOST_TEST((output.sends[0].to == peer(2)));
+    bench.blobs.missing_at(bench.now, peer(2), mean.hash);
+    bench.blobs.advance(bench.now, {peer(2), peer(3)});
+    output = bench.blobs.take_output();
+    BOOST_TEST((output.sends.at(0).to == peer(3)));
+    BOOST_TEST(bench.blobs.arrived(bench.now, Blob{Term{1}, {}, mean.hash, result}, false));
+    bench.apply();
+    BOOST_TEST(bench.commanded<ApplyRecord>().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(only_the_latest_reference_is_fetched) {
+    Bench bench;
+    const SharedModel newer = model({3, 0});
+    bench.log.append({Term{1}, Reference{mean_of(1, {2, 3}, model({1, 0}))}});
+    bench.log.append({Term{1}, Reference{mean_of(2, {2, 3}, newer)}});
+    bench.history.decide(LogIndex{1}, bench.log.at(LogIndex{1}));
+    bench.history.decide(LogIndex{2}, bench.log.at(LogIndex{2}));
+    bench.push(mean_of(2, {2, 3}, newer), newer);
+    bench.apply();
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 2U);
+    BOOST_TEST((applied[0].reference == nullptr && applied[1].reference == newer));
+}
+
+BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its_round) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.step(Abort{Term{1}, {Term{1}, 1}});
+    bench.take();
+    BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
+    bench.participant.step(Abort{Term{1}, {Term{1}, 2}});
+    bench.query(2, 0);
+    BOOST_TEST(bench.commands.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_record_of_a_later_term_frees_an_undecided_snapshot) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.take();
+    bench.commit(Noop{}, 2);
+    BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_restart_a_decided_round_is_applied_to_the_pending_snapshot) {
+    const SharedModel snapshot = model({2, 0});
+    Bench bench({LogIndex{0}, PendingSnapshot{{Term{1}, 1}, snapshot}}, {Term{1}, 1});
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2}, result);
+    bench.push(mean, result);
+    bench.commit(Balance{mean});
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 1U);
+    BOOST_TEST((applied[0].snapshot == snapshot));
+}
+
+BOOST_AUTO_TEST_CASE(after_a_restart_the_reference_is_loaded_before_anything_is_measured) {
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {2, 3}, result);
+    Bench bench({LogIndex{1}, std::nullopt}, {}, {{Term{1}, Reference{mean}}});
+    BOOST_TEST((bench.participant.reference() == nullptr));
+    bench.push(mean, result);
+    bench.apply();
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 1U);
+    BOOST_TEST((applied[0].reference == result && applied[0].index == LogIndex{1}));
+    bench.apply();
+    BOOST_TEST(bench.commands.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_whose_part_was_lost_takes_the_reference_and_says_so) {
+    Bench bench;
+    bench.commit(Balance{mean_of(1, {1, 2}, model({1, 0}))});  // it never made that snapshot
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 2U);
+    BOOST_TEST((applied[1].adopt_reference && applied[1].reference == initial));
+    BOOST_TEST(bench.alarms == 1U);
+}
+
+// --- garbage ------------------------------------------------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_blob_is_kept_until_every_member_of_its_set_holds_it_durably) {
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2}, result);
+    Bench bench;
+    bench.push(mean, result);
+    (void)bench.blobs.take_output();
+    bench.blobs.durable(mean.hash);
+    bench.commit(Balance{mean});
+    bench.commit(Noop{}, 2);
+    std::map<PeerId, LogIndex> applied{{peer(1), LogIndex{1}}};
+    bench.blobs.collect_garbage(bench.log, bench.history, applied, {});
+    BOOST_TEST(bench.blobs.is_durable(mean.hash));
+    applied[peer(2)] = LogIndex{0};
+    bench.blobs.collect_garbage(bench.log, bench.history, applied, {});
+    BOOST_TEST(bench.blobs.is_durable(mean.hash));
+    applied[peer(2)] = LogIndex{1};
+    bench.blobs.collect_garbage(bench.log, bench.history, applied, {});
+    BOOST_TEST(!bench.blobs.is_durable(mean.hash));
+    BOOST_TEST(bench.blobs.take_output().dropped.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_reference_in_force_is_never_dropped) {
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2}, result);
+    Bench bench;
+    bench.push(mean, result);
+    bench.blobs.durable(mean.hash);
+    bench.commit(Reference{mean});
+    const std::map<PeerId, LogIndex> applied{{peer(1), LogIndex{1}}, {peer(2), LogIndex{1}}};
+    bench.blobs.collect_garbage(bench.log, bench.history, applied, {});
+    BOOST_TEST(bench.blobs.is_durable(mean.hash));
+}
+
+BOOST_AUTO_TEST_CASE(a_pushed_average_is_dropped_when_a_later_round_is_decided) {
+    const SharedModel result = model({1, 0});
+    const Average abandoned = mean_of(1, {2, 3}, result);
+    Bench bench;
+    bench.push(abandoned, result);
+    bench.blobs.durable(abandoned.hash);
+    bench.blobs.collect_garbage(bench.log, bench.history, {}, {});
+    BOOST_TEST(bench.blobs.is_durable(abandoned.hash));
+    bench.commit(Noop{}, 2);
+    bench.blobs.collect_garbage(bench.log, bench.history, {}, {});
+    BOOST_TEST(!bench.blobs.is_durable(abandoned.hash));
+}
+
+BOOST_AUTO_TEST_CASE(stored_dropped_and_stored_again_is_durable_only_after_the_last_store) {
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {2, 3}, result);
+    Bench bench;
+    bench.push(mean, result);
+    bench.commit(Noop{}, 2);
+    bench.blobs.collect_garbage(bench.log, bench.history, {}, {});
+    Average later = mean;
+    later.round = {Term{2}, 1};
+    bench.push(later, result);
+    bench.blobs.durable(mean.hash);
+    BOOST_TEST(!bench.blobs.is_durable(mean.hash));
+    bench.blobs.durable(mean.hash);
+    BOOST_TEST(bench.blobs.is_durable(mean.hash));
+}

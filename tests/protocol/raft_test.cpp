@@ -1,0 +1,218 @@
+// Scripted schedules of the election and the log. "Raft n.m" cites Ongaro and Ousterhout 2014.
+#include "protocol/election/raft.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "protocol/election/rendezvous.hpp"
+#include "tests/protocol/support.hpp"
+
+using namespace parley;
+using namespace parley::test;
+
+namespace {
+
+Raft make(std::uint8_t self, std::uint8_t voters, std::vector<Record> records = {}, Vote vote = {},
+          LogIndex commit = {}) {
+    if (!records.empty() && vote.term < records.back().term) vote.term = records.back().term;
+    return Raft({peer(self), peers(voters), Timing{}}, vote, std::move(records), commit, Rng(self), at(0s));
+}
+
+void elect(Raft& raft, std::initializer_list<std::uint8_t> supporters) {
+    raft.advance(raft.next_deadline());
+    for (const std::uint8_t supporter : supporters)
+        raft.step(at(7s), peer(supporter), VoteReply{raft.term(), true});
+}
+
+Record noop(std::uint64_t term) { return {Term{term}, Noop{}}; }
+
+bool granted(Raft& raft, std::uint8_t from, RequestVote request) {
+    raft.step(at(1s), peer(from), request);
+    const auto output = raft.take_output();
+    const auto replies = sent<VoteReply>(output.sends);
+    BOOST_REQUIRE(replies.size() == 1);
+    if (replies[0].second.granted) BOOST_TEST(output.vote_changed);  // durable before the reply leaves
+    return replies[0].second.granted;
+}
+
+AppendReply reply_to(Raft& raft, std::uint8_t from, const Append& append) {
+    raft.step(at(1s), peer(from), append);
+    const auto output = raft.take_output();
+    const auto replies = sent<AppendReply>(output.sends);
+    BOOST_REQUIRE(replies.size() == 1);
+    return replies[0].second;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(second_candidate_in_term_gets_no_vote) {
+    Raft raft = make(1, 3);
+    BOOST_TEST(granted(raft, 2, {Term{1}, LogIndex{}, Term{}}));
+    BOOST_TEST(!granted(raft, 3, {Term{1}, LogIndex{}, Term{}}));
+    BOOST_TEST(granted(raft, 2, {Term{1}, LogIndex{}, Term{}}));  // the same once more: its reply was lost
+    BOOST_TEST(granted(raft, 3, {Term{2}, LogIndex{}, Term{}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_vote_survives_a_restart) {
+    Raft raft = make(1, 3, {}, {Term{1}, peer(2)});
+    BOOST_TEST(!granted(raft, 3, {Term{1}, LogIndex{}, Term{}}));
+    BOOST_TEST(granted(raft, 2, {Term{1}, LogIndex{}, Term{}}));
+}
+
+// Raft 5.4.1
+BOOST_AUTO_TEST_CASE(a_candidate_whose_log_is_behind_gets_no_vote) {
+    Raft raft = make(1, 3, {noop(1), noop(2)});
+    BOOST_TEST(!granted(raft, 2, {Term{3}, LogIndex{5}, Term{1}}));
+    BOOST_TEST(!granted(raft, 2, {Term{4}, LogIndex{1}, Term{2}}));
+    BOOST_TEST(granted(raft, 2, {Term{5}, LogIndex{2}, Term{2}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_majority_of_votes_makes_a_coordinator_that_begins_with_a_noop) {
+    Raft raft = make(1, 5);
+    elect(raft, {2});
+    BOOST_TEST((raft.role() == Role::candidate));
+    raft.step(at(7s), peer(2), VoteReply{raft.term(), true});  // the same vote twice is one vote
+    BOOST_TEST((raft.role() == Role::candidate));
+    raft.step(at(7s), peer(3), VoteReply{raft.term(), true});
+    BOOST_TEST((raft.role() == Role::coordinator));
+    const auto output = raft.take_output();
+    BOOST_TEST((output.first_changed == LogIndex{1}));
+    BOOST_TEST((raft.log().at(LogIndex{1}) == noop(1)));
+    BOOST_TEST(sent<Append>(output.sends).size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(votes_of_an_older_term_do_not_count) {
+    Raft raft = make(1, 3);
+    elect(raft, {});
+    raft.advance(raft.next_deadline());
+    BOOST_TEST((raft.term() == Term{2}));
+    raft.step(at(12s), peer(2), VoteReply{Term{1}, true});
+    BOOST_TEST((raft.role() == Role::candidate));
+}
+
+BOOST_AUTO_TEST_CASE(a_group_of_one_elects_itself_and_commits_alone) {
+    Raft raft = make(1, 1);
+    elect(raft, {});
+    BOOST_TEST((raft.role() == Role::coordinator));
+    BOOST_TEST((raft.commit() == LogIndex{1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_record_is_committed_by_a_majority) {
+    Raft raft = make(1, 5);
+    elect(raft, {2, 3});
+    raft.step(at(8s), peer(2), AppendReply{Term{1}, true, LogIndex{1}});
+    BOOST_TEST((raft.commit() == LogIndex{0}));
+    raft.step(at(8s), peer(2), AppendReply{Term{1}, true, LogIndex{1}});
+    BOOST_TEST((raft.commit() == LogIndex{0}));
+    raft.step(at(8s), peer(4), AppendReply{Term{1}, true, LogIndex{1}});
+    BOOST_TEST((raft.commit() == LogIndex{1}));
+}
+
+// Raft 5.4.2, figure 8: a record of an earlier term on a majority may still be overwritten.
+BOOST_AUTO_TEST_CASE(a_record_of_an_earlier_term_is_not_committed_by_counting) {
+    Raft raft = make(1, 3, {noop(1), noop(2)}, {Term{3}, std::nullopt});
+    elect(raft, {2});
+    BOOST_TEST((raft.term() == Term{4}));
+    raft.step(at(8s), peer(2), AppendReply{Term{4}, true, LogIndex{2}});
+    BOOST_TEST((raft.commit() == LogIndex{0}));
+    raft.step(at(8s), peer(2), AppendReply{Term{4}, true, LogIndex{3}});
+    BOOST_TEST((raft.commit() == LogIndex{3}));
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_in_the_log_is_refused_with_a_hint) {
+    Raft raft = make(1, 3, {noop(1)});
+    const auto reply = reply_to(raft, 2, {Term{2}, LogIndex{5}, Term{2}, {noop(2)}, LogIndex{5}});
+    BOOST_TEST(!reply.accepted);
+    BOOST_TEST((reply.match == LogIndex{1}));
+    BOOST_TEST((raft.commit() == LogIndex{0}));
+}
+
+// Raft 5.3: what conflicts with the coordinator's log goes, with everything after it.
+BOOST_AUTO_TEST_CASE(conflicting_records_are_replaced) {
+    Raft raft = make(1, 3, {noop(1), noop(2), noop(2)});
+    BOOST_TEST(!reply_to(raft, 2, {Term{3}, LogIndex{2}, Term{1}, {noop(3)}, LogIndex{0}}).accepted);
+    const auto reply = reply_to(raft, 2, {Term{3}, LogIndex{1}, Term{1}, {noop(3)}, LogIndex{2}});
+    BOOST_TEST(reply.accepted);
+    BOOST_TEST((reply.match == LogIndex{2}));
+    BOOST_TEST((raft.log().records() == std::vector<Record>{noop(1), noop(3)}));
+    BOOST_TEST((raft.commit() == LogIndex{2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_late_append_does_not_shorten_the_log) {
+    Raft raft = make(1, 3, {noop(1), noop(2), noop(2)});
+    const auto reply = reply_to(raft, 2, {Term{2}, LogIndex{0}, Term{0}, {noop(1)}, LogIndex{1}});
+    BOOST_TEST((reply.match == LogIndex{1}));
+    BOOST_TEST((raft.log().last_index() == LogIndex{3}));
+}
+
+BOOST_AUTO_TEST_CASE(the_commit_never_goes_beyond_what_agrees) {
+    Raft raft = make(1, 3, {noop(1), noop(1), noop(1)});
+    reply_to(raft, 2, {Term{2}, LogIndex{1}, Term{1}, {}, LogIndex{9}});
+    BOOST_TEST((raft.commit() == LogIndex{1}));
+}
+
+BOOST_AUTO_TEST_CASE(committed_records_are_never_replaced) {
+    Raft raft = make(1, 3, {noop(1), noop(1)}, {}, LogIndex{2});
+    raft.step(at(1s), peer(2), Append{Term{2}, LogIndex{1}, Term{1}, {noop(2)}, LogIndex{2}});
+    const auto output = raft.take_output();
+    BOOST_TEST(output.refused.size() == 1U);
+    BOOST_TEST(sent<AppendReply>(output.sends).empty());
+    BOOST_TEST((raft.log().at(LogIndex{2}) == noop(1)));
+}
+
+BOOST_AUTO_TEST_CASE(an_append_of_an_older_term_is_answered_with_the_newer_one) {
+    Raft raft = make(1, 3, {}, {Term{5}, std::nullopt});
+    const auto reply = reply_to(raft, 2, {Term{4}, LogIndex{0}, Term{0}, {noop(4)}, LogIndex{1}});
+    BOOST_TEST(!reply.accepted);
+    BOOST_TEST((reply.term == Term{5}));
+    BOOST_TEST((raft.log().last_index() == LogIndex{0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_higher_term_ends_a_coordinator) {
+    Raft raft = make(1, 3);
+    elect(raft, {2});
+    raft.step(at(8s), peer(3), AppendReply{Term{7}, false, LogIndex{0}});
+    BOOST_TEST((raft.role() == Role::follower));
+    BOOST_TEST((raft.term() == Term{7}));
+    BOOST_TEST(raft.take_output().vote_changed);
+}
+
+// COORDINATOR.md section 3, rule 7
+BOOST_AUTO_TEST_CASE(a_reference_is_acknowledged_only_when_its_blob_is_durable) {
+    Raft raft = make(1, 3);
+    const Average mean = average(1, 1, {1, 2});
+    const Append append{Term{1}, LogIndex{0}, Term{0}, {noop(1), {Term{1}, Reference{mean}}}, LogIndex{0}};
+    BOOST_TEST((reply_to(raft, 2, append).match == LogIndex{1}));
+    BOOST_TEST((raft.awaited_blob() == mean.hash));
+    raft.blob_durable(mean.hash);
+    BOOST_TEST((reply_to(raft, 2, append).match == LogIndex{2}));
+    BOOST_TEST(!raft.awaited_blob().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_balance_and_a_committed_reference_are_acknowledged_without_the_blob) {
+    Raft raft = make(1, 3);
+    const Record balance{Term{1}, Balance{average(1, 1, {1, 2})}};
+    const Record reference{Term{1}, Reference{average(1, 2, {1, 2})}};
+    BOOST_TEST((reply_to(raft, 2, {Term{1}, LogIndex{0}, Term{0}, {balance}, LogIndex{0}}).match == LogIndex{1}));
+    BOOST_TEST((reply_to(raft, 2, {Term{1}, LogIndex{1}, Term{1}, {reference}, LogIndex{2}}).match == LogIndex{2}));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_acknowledgement_rests_on_is_reported_as_changed) {
+    Raft raft = make(1, 3, {noop(1), noop(1)});
+    raft.step(at(1s), peer(2), Append{Term{2}, LogIndex{1}, Term{1}, {noop(2), noop(2)}, LogIndex{0}});
+    const auto output = raft.take_output();
+    BOOST_TEST(output.vote_changed);
+    BOOST_TEST((output.first_changed == LogIndex{2}));
+}
+
+BOOST_AUTO_TEST_CASE(peers_take_turns_in_an_order_that_changes_with_the_term) {
+    const auto voters = peers(9);
+    std::vector<int> first(10, 0);
+    for (std::uint64_t term = 1; term <= 900; ++term) {
+        const auto order = rendezvous_order(Term{term}, voters);
+        ++first[order.front().bytes[0]];
+        for (std::size_t rank = 0; rank < order.size(); ++rank)
+            BOOST_REQUIRE(rendezvous_rank(Term{term}, voters, order[rank]) == rank);
+    }
+    for (std::size_t i = 1; i <= 9; ++i)
+        BOOST_TEST((first[i] > 60 && first[i] < 140), "peer " << i << " came first " << first[i] << " of 900 times");
+}
