@@ -11,7 +11,7 @@
 
 #include "daemon/storage/files.hpp"
 #include "learner/learner.hpp"
-#include "protocol/peer.hpp"
+#include "protocol/output.hpp"
 
 namespace parley::daemon {
 

@@ -1,11 +1,11 @@
 // Files that survive a crash at any instant: written aside, synced, renamed, the directory synced. Every
-// failure of the system is an error that names the file; whatever was there before is intact then.
+// failure of the system is an error that names the file; the file is then what it was before (or, if only the
+// last step failed, the sync of the directory, entirely the new one).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -59,14 +59,16 @@ StorageResult<std::optional<FileBytes>> read_file(const std::filesystem::path& f
 
 enum class IfExists { replace, refuse };
 // The pieces one after the other, mode 0600. Leftovers of a crash are called `FILE.new.XXXXXX`.
-StorageResult<void> write_file(const std::filesystem::path& file, std::initializer_list<ByteSpan> pieces,
+StorageResult<void> write_file(const std::filesystem::path& file, const std::vector<ByteSpan>& pieces,
                                IfExists if_exists = IfExists::replace);
 
 // The two halves of write_file, for whoever must do something between them.
 StorageResult<std::filesystem::path> write_aside(const std::filesystem::path& file,
-                                                 std::initializer_list<ByteSpan> pieces);
+                                                 const std::vector<ByteSpan>& pieces);
 StorageResult<void> rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
+// open(2) with O_CLOEXEC and, if it creates, mode 0600.
+StorageResult<FileDescriptor> open_file(const std::filesystem::path& file, int flags);
 StorageResult<void> write_all(int descriptor, ByteSpan bytes, const std::filesystem::path& file);
 StorageResult<void> sync_directory(const std::filesystem::path& directory);
 StorageResult<void> remove_file(const std::filesystem::path& file);  // absent: fine
@@ -81,9 +83,11 @@ struct SealedFormat {
     std::uint32_t version = 1;
     std::size_t bytes_max = 0;
 };
-FileBytes sealed_header(const SealedFormat& format, std::initializer_list<ByteSpan> pieces);
 StorageResult<void> write_sealed(const std::filesystem::path& file, const SealedFormat& format,
-                                 std::initializer_list<ByteSpan> pieces);
+                                 const std::vector<ByteSpan>& pieces);
+StorageResult<std::filesystem::path> write_sealed_aside(const std::filesystem::path& file,
+                                                        const SealedFormat& format,
+                                                        const std::vector<ByteSpan>& pieces);
 // The content. Absent: no value. Wrong in any bit: an error that says what does not fit.
 StorageResult<std::optional<FileBytes>> read_sealed(const std::filesystem::path& file,
                                                     const SealedFormat& format);

@@ -1,8 +1,8 @@
 // The peer's promises: term, vote, highest round, records. `append` returns when they are on the disk.
 //
 // File: a header (magic, version, the peer it belongs to), then frames. A frame is one PersistLog: header
-// (length, sequence number, checksum of the content, checksum of the header) and content. One append is one
-// write and one fdatasync, so only the last frame can be unfinished after a crash.
+// (checksum of the header, sequence number, length and checksum of the content) and content. One append is
+// one write and one fdatasync, so only the last frame can be unfinished after a crash.
 //
 // At opening, a last frame that was not written to its end (the file ends inside it, or one of its sectors
 // was never written) is cut off: nobody was told of it. Anything else that does not fit is damage: promises
@@ -15,12 +15,11 @@
 #include <vector>
 
 #include "daemon/storage/files.hpp"
-#include "protocol/peer.hpp"
+#include "protocol/output.hpp"
 
 namespace parley::daemon {
 
 constexpr std::size_t log_file_bytes_max = std::size_t{1} << 32;
-constexpr std::size_t log_frame_bytes_max = std::size_t{1} << 28;
 constexpr std::uint64_t log_garbage_bytes_max = std::uint64_t{1} << 20;  // beyond it, and beyond
 constexpr std::uint64_t log_garbage_ratio = 4;                           // 4 x live: rewritten
 
@@ -43,9 +42,9 @@ public:
 
 private:
     WriteAheadLog(std::filesystem::path file, const PeerId& owner) : path_(std::move(file)), owner_(owner) {}
-    StorageResult<void> write_frame(ByteSpan frame);
+    StorageResult<void> write_durably(ByteSpan bytes);
     StorageResult<void> compact();
-    std::uint64_t live_bytes() const;
+    bool is_mostly_garbage() const;
 
     std::filesystem::path path_;
     PeerId owner_;
@@ -53,7 +52,7 @@ private:
     std::uint64_t size_bytes_ = 0;
     std::uint64_t next_sequence_ = 1;
     std::vector<std::uint32_t> record_bytes_;  // encoded length of each live record
-    std::uint64_t record_bytes_sum_ = 0;
+    std::uint64_t live_bytes_ = 0;             // their sum
     bool broken_ = false;
 };
 

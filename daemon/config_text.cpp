@@ -1,0 +1,141 @@
+// The textual side of the settings: names, endpoints, `parley config show`.
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "daemon/config.hpp"
+
+namespace parley::daemon {
+
+namespace {
+
+std::string quoted_toml(std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        const auto code = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            result += '\\';
+            result += c;
+        } else if (code < 0x20 || code == 0x7f) {
+            constexpr std::string_view digits = "0123456789abcdef";
+            result += "\\u00";
+            result += digits[code >> 4U];
+            result += digits[code & 15U];
+        } else {
+            result += c;
+        }
+    }
+    return result + '"';
+}
+
+std::string real_text(double value) {  // the shortest text that reads back as the same number
+    char buffer[40];
+    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value);
+    std::string text(buffer, end.ptr);
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";
+    return text;
+}
+
+template <class Range, class Render>
+std::string list_text(const Range& range, Render render) {
+    std::string text;
+    for (const auto& entry : range)
+        text += (text.empty() ? "" : ", ") + render(entry);
+    return '[' + text + ']';
+}
+
+}  // namespace
+
+const char* log_level_name(LogLevel level) {
+    switch (level) {
+        case LogLevel::error:
+            return "error";
+        case LogLevel::warning:
+            return "warning";
+        case LogLevel::info:
+            return "info";
+        case LogLevel::debug:
+            return "debug";
+    }
+    return "";
+}
+
+const char* timing_profile_name(TimingProfile profile) {
+    return profile == TimingProfile::fast ? "fast" : "lan";
+}
+
+const char* data_source_name(DataSource source) {
+    return source == DataSource::idx ? "idx" : "graphical-model";
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+    const char* const form = "must be \"host:port\", for IPv6 \"[address]:port\"";
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) return failure(form);
+    std::string_view host = text.substr(0, colon);
+    const std::string_view digits = text.substr(colon + 1);
+    if (host.front() == '[') {
+        if (host.size() < 3 || host.back() != ']') return failure(form);
+        host = host.substr(1, host.size() - 2);
+    } else if (host.find(':') != std::string_view::npos) {
+        return failure(form);
+    }
+    if (std::any_of(host.begin(), host.end(), [](char c) { return c <= ' ' || c == '[' || c == ']'; }))
+        return failure(form);
+    std::uint32_t port = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (digits.empty() || parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size() ||
+        port > 65535)
+        return failure("must end in a port from 0 to 65535");
+    return Endpoint{std::string(host), static_cast<std::uint16_t>(port)};
+}
+
+std::string to_toml(const Config& config) {
+    std::ostringstream out;
+    const auto line = [&out](const char* key, const std::string& value) {
+        out << key << " = " << value << '\n';
+    };
+    const auto text = [&line](const char* key, std::string_view value) { line(key, quoted_toml(value)); };
+    out << "[peer]\n";
+    text("name", config.peer.name);
+    text("listen", config.peer.listen);
+    text("advertise", config.peer.advertise);
+    text("state_directory", config.peer.state_directory.string());
+    text("control_socket", config.peer.control_socket.string());
+    text("log_level", log_level_name(config.peer.log_level));
+    out << "\n[cluster]\n";
+    text("name", config.cluster.name);
+    text("secret_file", config.cluster.secret_file.string());
+    line("seeds", list_text(config.cluster.seeds, [](const std::string& seed) { return quoted_toml(seed); }));
+    line("voters", list_text(config.cluster.voters, [](const PeerId& id) { return quoted_toml(id.text()); }));
+    text("profile", timing_profile_name(config.cluster.profile));
+    out << "\n[model]\n";
+    text("preset", config.model.preset);
+    if (config.model.preset == "mlp")
+        line("hidden", list_text(config.model.hidden, [](std::uint32_t n) { return std::to_string(n); }));
+    line("seed", std::to_string(config.model.seed));
+    out << "\n[data]\n";
+    text("source", data_source_name(config.data.source));
+    line("seed", std::to_string(config.data.seed));
+    line("batches_per_second", real_text(config.data.batches_per_second));
+    if (config.data.source == DataSource::idx) {
+        text("directory", config.data.directory.string());
+        text("shard", config.data.shard);
+    } else {
+        line("features", std::to_string(config.data.features));
+        line("drift_probability", real_text(config.data.drift_probability));
+        if (config.data.sample_seed) line("sample_seed", std::to_string(*config.data.sample_seed));
+    }
+    out << "\n[training]\n";
+    line("batch", std::to_string(config.training.batch));
+    line("learning_rate", real_text(config.training.learning_rate));
+    line("momentum", real_text(config.training.momentum));
+    line("weight_decay", real_text(config.training.weight_decay));
+    line("checkpoint_seconds", std::to_string(config.training.checkpoint_seconds));
+    out << "\n[averaging]\n";
+    line("divergence_threshold", real_text(config.averaging.divergence_threshold));
+    line("check_period", std::to_string(config.averaging.check_period));
+    return std::move(out).str();
+}
+
+}  // namespace parley::daemon
