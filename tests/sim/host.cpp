@@ -1,0 +1,335 @@
+#include "tests/sim/host.hpp"
+
+#include <algorithm>
+
+namespace parley::sim {
+
+namespace {
+
+constexpr std::size_t due_again_max = 5;
+
+std::string name_of(std::size_t host) { return "n" + std::to_string(host); }
+std::string address_of(std::size_t host) { return name_of(host) + ":7000"; }
+
+// The term a message speaks for; none for those without one.
+std::optional<Term> term_of(const Message& message) {
+    return std::visit(
+        [](const auto& each) -> std::optional<Term> {
+            if constexpr (requires { each.term; }) return each.term;
+            else return std::nullopt;
+        },
+        message);
+}
+
+}  // namespace
+
+Host::Host(Group& group, std::size_t number) : group_(group), number_(number) {
+    disk_.checkpoint.weights = *group_.initial_model;
+    disk_.checkpoint.reference = group_.initial_model;
+}
+
+void Host::start() {
+    ++life_;
+    disk_.incarnation = disk_.incarnation.next();
+    clock_offset_ = uniform_duration(group_.rng, 1000s);
+    paused_until_ = Instant{};
+    blobs_free_ = checkpoints_free_ = group_.queue.now();
+    PeerConfig config;
+    config.self = group_.ids[number_];
+    config.name = name_of(number_);
+    config.address = address_of(number_);
+    config.voters = group_.ids;
+    config.divergence_threshold = group_.settings.divergence_threshold;
+    config.parameter_count = group_.settings.parameter_count;
+    config.initial_model = group_.initial_model;
+    config.hash = hash_of;
+    config.timing = group_.settings.timing;
+    group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records, applied %llu", number_,
+                           static_cast<unsigned long long>(disk_.hard_state.term.value), disk_.records.size(),
+                           static_cast<unsigned long long>(disk_.checkpoint.applied.applied.value));
+    group_.ledger->restarted(number_);
+    group_.network.host_started(number_);
+    learner_.emplace(group_.settings, number_, disk_.checkpoint, Rng(group_.rng()));
+    Result<Peer> created = Peer::create(config, disk_.persisted_state(), Rng(group_.rng()), local_now());
+    if (!created) throw Violation("restart", "n" + std::to_string(number_) + ": " + created.error().message);
+    peer_.emplace(std::move(*created));
+    input([](Peer&, Instant) {});
+    if (!up()) return;
+    batch();
+    if (!manual_) checkpoint_now_and_then();
+}
+
+void Host::crash(const char* reason) {
+    if (!up()) return;
+    group_.transcript.line(group_.queue.now(), "n%zu CRASHES: %s", number_, reason);
+    ++group_.ledger->statistics().crashes;
+    ++life_;
+    peer_.reset();
+    learner_.reset();
+    commands_.clear();
+    writes_ = 0;
+    wake_at_ = never;
+    group_.network.host_died(number_);
+}
+
+void Host::pause(Duration duration) { paused_until_ = group_.queue.now() + duration; }
+
+void Host::when_awake(std::function<void()> action) {
+    if (!up()) return;
+    if (awake()) {
+        action();
+        return;
+    }
+    group_.queue.at(paused_until_, [this, life = life_, action = std::move(action)] {
+        if (life == life_) when_awake(action);
+    });
+}
+
+void Host::after(Duration delay, std::function<void()> action) {
+    group_.queue.after(delay, [this, life = life_, action = std::move(action)] {
+        if (life == life_) when_awake(action);
+    });
+}
+
+// --- inputs -------------------------------------------------------------------------------------------
+
+template <class Input>
+void Host::input(Input&& deliver, bool stale) {
+    deliver(*peer_, local_now());
+    const std::uint64_t life = life_;
+    peer_->check_invariants();
+    carry_out_all(stale);
+    if (life == life_) arm();
+}
+
+void Host::connected(std::size_t other) {
+    input([&](Peer& peer, Instant now) {
+        peer.connected(now, group_.ids[other], name_of(other), address_of(other));
+    });
+}
+
+void Host::disconnected(std::size_t other) {
+    if (!up()) return;
+    input([&](Peer& peer, Instant now) { peer.disconnected(now, group_.ids[other]); });
+}
+
+void Host::receive(std::size_t from, const Message& message) {
+    if (std::holds_alternative<Heartbeat>(message))
+        group_.transcript.mix(from * 64 + number_);
+    else
+        group_.transcript.line(group_.queue.now(), "n%zu <- n%zu %s", number_, from, describe(message).c_str());
+    const std::optional<Term> term = term_of(message);
+    const bool stale = term && *term < disk_.hard_state.term;
+    input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], message); }, stale);
+}
+
+void Host::report_distance() {
+    const LogIndex applied = learner_->state().applied.applied;
+    const double distance = learner_->distance();
+    input([&](Peer& peer, Instant now) { peer.distance_measured(now, applied, distance); });
+}
+
+void Host::arm() {
+    const Instant due = peer_->next_deadline();
+    if (due == never) return;
+    const Instant when = std::max(due - clock_offset_, group_.queue.now());
+    if (when >= wake_at_) return;
+    wake_at_ = when;
+    after(when - group_.queue.now() + uniform_duration(group_.rng, 1ms), [this] { wake(); });
+}
+
+void Host::wake() {
+    wake_at_ = never;
+    if (peer_->next_deadline() > local_now()) {
+        arm();
+        return;
+    }
+    const std::uint64_t life = life_;
+    input([](Peer& peer, Instant now) { peer.advance(now); });
+    if (life != life_) return;
+    // A step may make another one due at once; a timer that fired and was not armed again is due for ever.
+    due_again_ = peer_->next_deadline() <= local_now() ? due_again_ + 1 : 0;
+    if (due_again_ > due_again_max)
+        throw Violation("timers", name_of(number_) + ": a timer that fired is still due");
+}
+
+// --- outputs ------------------------------------------------------------------------------------------
+
+void Host::carry_out_all(bool stale) {
+    const std::uint64_t life = life_;
+    while (peer_->has_output()) {
+        carry_out(peer_->take_output(), stale);
+        if (life != life_) return;
+    }
+    group_.ledger->observe(number_, *peer_);
+}
+
+void Host::carry_out(PeerOutput output, bool stale) {
+    if (!output.persist.empty() && !persist(output.persist, stale)) return;
+    group_.ledger->observe(number_, *peer_);
+    for (const BlobCommand& command : output.blobs) blob_command(command);
+    for (LearnerCommand& command : output.learner) {
+        if (const auto* take = std::get_if<TakeSnapshot>(&command))
+            group_.ledger->snapshot_asked(number_, take->round);
+        commands_.push_back(std::move(command));
+    }
+    const std::uint64_t life = life_;
+    send_all(output.sends);
+    if (life != life_) return;
+    for (const Dial& dial : output.dials) {
+        if (dial.address != address_of(host_of(dial.id)))
+            throw Violation("membership", name_of(number_) + " dials a wrong address, " + dial.address);
+        group_.network.dial(number_, host_of(dial.id));
+    }
+    report(output.events);
+}
+
+bool Host::persist(const PersistLog& log, bool stale) {
+    if (chance(group_.rng, group_.crashes_at_worst_instants ? group_.settings.crash_at_persist : 0)) {
+        crash("before its log is durable");
+        return false;
+    }
+    group_.ledger->persisting(number_, log, stale);
+    if (log.hard_state) disk_.hard_state = *log.hard_state;
+    if (log.first_index) {
+        disk_.records.resize(log.first_index->value - 1);
+        disk_.records.insert(disk_.records.end(), log.records.begin(), log.records.end());
+    }
+    if (chance(group_.rng, group_.crashes_at_worst_instants ? group_.settings.crash_at_persist : 0)) {
+        crash("after its log is durable");
+        return false;
+    }
+    if (!log.records.empty() && peer_->status().role == Role::coordinator && group_.coordinator_appended)
+        group_.coordinator_appended(number_);
+    return true;
+}
+
+void Host::send_all(const std::vector<Send>& sends) {
+    double crash_probability = 0;
+    for (const Send& send : sends) {
+        const std::size_t to = host_of(send.to);
+        group_.ledger->sending(number_, to, send.message);
+        group_.network.send(number_, to, send.message);
+        const auto* vote = std::get_if<VoteReply>(&send.message);
+        const auto* reply = std::get_if<AppendReply>(&send.message);
+        if (vote && vote->granted) crash_probability = 0.15;
+        if (reply && reply->accepted) crash_probability = std::max(crash_probability, 0.002);
+        if (is_bulk(send.message) || std::holds_alternative<Ready>(send.message))
+            crash_probability = std::max(crash_probability, 0.01);
+    }
+    if (!group_.crashes_at_worst_instants || !group_.settings.biased || !chance(group_.rng, crash_probability)) return;
+    crash("right after its answer");
+    group_.queue.after(uniform_duration(group_.rng, scaled(group_.settings, 2)), [this, life = life_] {
+        if (life == life_) start();
+    });
+}
+
+void Host::report(const std::vector<parley::Event>& events) {
+    for (const parley::Event& event : events) {
+        if (const auto* alarm = std::get_if<Alarm>(&event))
+            throw Violation("alarm", name_of(number_) + " raises: " + alarm->message);
+        if (const auto* refused = std::get_if<Refused>(&event))
+            throw Violation("refused", name_of(number_) + " refuses " + name_of(host_of(refused->from)) + ": " +
+                                           refused->reason);
+        if (const auto* failed = std::get_if<RoundFailed>(&event))
+            group_.transcript.line(group_.queue.now(), "n%zu drops round %s: %s", number_,
+                                   describe(failed->round).c_str(), failed->reason.c_str());
+        if (const auto* changed = std::get_if<CoordinatorChanged>(&event))
+            group_.transcript.line(group_.queue.now(), "n%zu: coordinator of term %llu is %s", number_,
+                                   static_cast<unsigned long long>(changed->term.value),
+                                   changed->coordinator ? name_of(host_of(*changed->coordinator)).c_str() : "unknown");
+    }
+}
+
+// --- the storage worker -----------------------------------------------------------------------------------
+
+void Host::blob_command(const BlobCommand& command) {
+    if (const auto* store = std::get_if<StoreBlob>(&command)) {
+        if (hash_of(*store->model) != store->hash) throw Violation("I3", "a blob is stored under another's hash");
+        group_.ledger->blob_made(store->hash, store->model);
+    }
+    blobs_free_ = std::max(blobs_free_, group_.queue.now()) + exponential(group_.rng, group_.settings.disk_delay);
+    ++writes_;
+    after(blobs_free_ - group_.queue.now(), [this, command] {
+        --writes_;
+        run_blob(command);
+    });
+}
+
+void Host::run_blob(const BlobCommand& command) {
+    if (const auto* store = std::get_if<StoreBlob>(&command)) {
+        disk_.blobs[store->hash] = store->model;
+        input([&](Peer& peer, Instant now) { peer.blob_durable(now, store->hash); });
+    } else if (const auto* load = std::get_if<LoadBlob>(&command)) {
+        const auto place = disk_.blobs.find(load->hash);
+        const SharedModel model = place == disk_.blobs.end() ? nullptr : place->second;
+        input([&](Peer& peer, Instant now) { peer.blob_loaded(now, load->hash, model); });
+    } else if (const auto* drop = std::get_if<DropBlob>(&command)) {
+        group_.ledger->blob_dropped(number_, drop->hash);
+        disk_.blobs.erase(drop->hash);
+    } else if (const auto* serve = std::get_if<ServeBlob>(&command)) {
+        const auto place = disk_.blobs.find(serve->hash);
+        Message message = BlobMissing{serve->hash};
+        if (place != disk_.blobs.end())
+            message = Blob{disk_.hard_state.term, RoundId{}, serve->hash, place->second};
+        group_.ledger->sending(number_, host_of(serve->to), message);
+        group_.network.send(number_, host_of(serve->to), message);
+    }
+}
+
+// --- the learner --------------------------------------------------------------------------------------
+
+void Host::batch() {
+    after(Duration(group_.settings.batch / 2) + uniform_duration(group_.rng, group_.settings.batch),
+          [this] { batch(); });
+    while (!commands_.empty()) {
+        run(commands_.front());
+        commands_.pop_front();
+    }
+    if (manual_) return;
+    if (group_.training != Training::still)
+        learner_->train(group_.queue.now(), group_.training == Training::restless);
+    if (++batches_ % group_.settings.check_period == 0) report_distance();
+}
+
+void Host::run(const LearnerCommand& command) {
+    if (const auto* take = std::get_if<TakeSnapshot>(&command)) {
+        group_.ledger->snapshot_copied(number_, take->round, learner_->state().applied.applied);
+        learner_->take_snapshot(take->round);
+        write_checkpoint(take->round);
+    } else if (const auto* drop = std::get_if<DropSnapshot>(&command)) {
+        learner_->drop_snapshot(drop->round);
+    } else if (const auto* apply = std::get_if<ApplyRecord>(&command)) {
+        group_.ledger->applying(number_, *apply, learner_->state());
+        learner_->apply(*apply);
+        group_.transcript.line(group_.queue.now(), "n%zu applies record %llu", number_,
+                               static_cast<unsigned long long>(apply->index.value));
+    }
+}
+
+void Host::write_checkpoint(std::optional<RoundId> snapshot) {
+    checkpoints_free_ =
+        std::max(checkpoints_free_, group_.queue.now()) + exponential(group_.rng, group_.settings.disk_delay);
+    ++writes_;
+    after(checkpoints_free_ - group_.queue.now(), [this, snapshot, checkpoint = learner_->state()] {
+        --writes_;
+        disk_.checkpoint = checkpoint;
+        const std::uint64_t life = life_;
+        if (snapshot) {
+            const SharedModel model = checkpoint.applied.pending->model;
+            group_.ledger->snapshot_durable(number_, *snapshot, model);
+            input([&](Peer& peer, Instant now) { peer.snapshot_durable(now, *snapshot, model); });
+        }
+        if (life == life_)
+            input([&](Peer& peer, Instant now) { peer.checkpoint_durable(now, checkpoint.applied.applied); });
+    });
+}
+
+void Host::checkpoint_now_and_then() {
+    after(exponential(group_.rng, group_.settings.checkpoint_interval), [this] {
+        write_checkpoint(std::nullopt);
+        checkpoint_now_and_then();
+    });
+}
+
+}  // namespace parley::sim

@@ -1,0 +1,108 @@
+// One host of the group: a complete Peer, its disk and its learner, and the driver that carries out outputs in
+// the order of their fields (protocol/peer.hpp), with a crash between any two of them.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+
+#include "protocol/peer.hpp"
+#include "tests/sim/disk.hpp"
+#include "tests/sim/event_queue.hpp"
+#include "tests/sim/learner.hpp"
+#include "tests/sim/ledger.hpp"
+#include "tests/sim/network.hpp"
+#include "tests/sim/transcript.hpp"
+
+namespace parley::sim {
+
+enum class Training {
+    usual,
+    restless,  // every learner leaves the ball again and again
+    still,     // distances go on being reported
+};
+
+struct Group {
+    const Settings& settings;
+    EventQueue& queue;
+    Rng& rng;
+    Transcript& transcript;
+    Network& network;
+    SharedModel initial_model;
+    std::vector<PeerId> ids;
+    // Set by the faults: a coordinator has made a record durable and not yet sent it.
+    std::function<void(std::size_t)> coordinator_appended;
+    bool crashes_at_worst_instants = false;
+    Training training = Training::usual;
+    Ledger* ledger = nullptr;
+};
+
+class Host {
+public:
+    Host(Group& group, std::size_t number);
+
+    void start();
+    void crash(const char* reason);
+    void pause(Duration duration);
+    void resume() { paused_until_ = Instant{}; }
+
+    // Inputs, from the network.
+    void connected(std::size_t other);
+    void disconnected(std::size_t other);
+    void receive(std::size_t from, const Message& message);
+
+    // Of a learner that is driven by hand (the lock-step test).
+    void set_manual() { manual_ = true; }
+    void move(const Parameters& step) { learner_->move(step); }
+    void report_distance();
+
+    // Runs the action now, after a pause, or not at all when the host has died before.
+    void when_awake(std::function<void()> action);
+    [[nodiscard]] bool up() const { return peer_.has_value(); }
+    [[nodiscard]] bool awake() const { return up() && group_.queue.now() >= paused_until_; }
+    [[nodiscard]] const Peer& peer() const { return *peer_; }
+    [[nodiscard]] const Learner& learner() const { return *learner_; }
+    [[nodiscard]] const Disk& disk() const { return disk_; }
+    [[nodiscard]] bool idle() const { return commands_.empty() && writes_ == 0; }
+
+private:
+    // The peer's own clock: its origin differs from host to host and from start to start.
+    [[nodiscard]] Instant local_now() const { return group_.queue.now() + clock_offset_; }
+    void after(Duration delay, std::function<void()> action);  // in this life only
+    template <class Input>
+    void input(Input&& deliver, bool stale = false);
+
+    void carry_out_all(bool stale);
+    void carry_out(PeerOutput output, bool stale);
+    bool persist(const PersistLog& log, bool stale);          // false: the host died over it
+    void send_all(const std::vector<Send>& sends);
+    void report(const std::vector<parley::Event>& events);
+    void arm();
+    void wake();
+
+    void blob_command(const BlobCommand& command);
+    void run_blob(const BlobCommand& command);
+    void batch();
+    void run(const LearnerCommand& command);
+    void write_checkpoint(std::optional<RoundId> snapshot);
+    void checkpoint_now_and_then();
+
+    Group& group_;
+    std::size_t number_;
+    Disk disk_;
+    std::uint64_t life_ = 0;
+    Instant paused_until_{};
+    Duration clock_offset_{};
+    std::optional<Peer> peer_;
+    std::optional<Learner> learner_;
+    bool manual_ = false;
+    Instant wake_at_ = never;
+    std::size_t due_again_ = 0;
+    std::deque<LearnerCommand> commands_;
+    std::size_t batches_ = 0;
+    std::size_t writes_ = 0;          // under way
+    Instant blobs_free_{};            // one worker for blobs, one for checkpoints, each in order
+    Instant checkpoints_free_{};
+};
+
+}  // namespace parley::sim

@@ -1,0 +1,331 @@
+#include "tests/sim/ledger.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/sim/transcript.hpp"
+
+namespace parley::sim {
+
+namespace {
+
+constexpr double rounding = 1e-4;  // of sums of a few small floats
+
+unsigned long long number(std::uint64_t value) { return value; }
+
+void require(bool holds, const char* invariant, const std::string& what_happened) {
+    if (!holds) throw Violation(invariant, what_happened);
+}
+
+}  // namespace
+
+Statistics& Statistics::operator+=(const Statistics& other) {
+    terms += other.terms;
+    records += other.records;
+    rounds_full += other.rounds_full;
+    rounds_partial += other.rounds_partial;
+    rounds_applied += other.rounds_applied;
+    skipped_references += other.skipped_references;
+    crashes += other.crashes;
+    faults += other.faults;
+    messages += other.messages;
+    return *this;
+}
+
+double squared_distance(const Parameters& left, const Parameters& right) {
+    double sum = 0;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+        const double difference = static_cast<double>(left[i]) - static_cast<double>(right[i]);
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+Ledger::Ledger(const Settings& settings, SharedModel initial, std::vector<const Disk*> disks)
+    : settings_(settings),
+      disks_(std::move(disks)),
+      commit_of_(disks_.size()),
+      highest_asked_(disks_.size()),
+      reference_(std::move(initial)) {}
+
+void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_input) const {
+    const Disk& disk = *disks_[host];
+    if (persist.hard_state) {
+        const HardState& old = disk.hard_state;
+        const HardState& now = *persist.hard_state;
+        require(now.term >= old.term, "I1", text_of("n%zu: the durable term goes back", host));
+        require(now.highest_round >= old.highest_round, "I5", text_of("n%zu: the highest round goes back", host));
+        if (now.term == old.term && old.voted_for)
+            require(now.voted_for == old.voted_for, "I1", text_of("n%zu changes its vote in a term", host));
+    }
+    if (!persist.first_index) return;
+    require(!stale_input, "I6", text_of("n%zu writes records on a message of a lower term", host));
+    const std::size_t first = persist.first_index->value;
+    require(first >= 1 && first <= disk.records.size() + 1, "I2", text_of("n%zu leaves a hole in its log", host));
+    require(first > commit_of_[host], "I2", text_of("n%zu replaces committed record %zu", host, first));
+}
+
+void Ledger::restarted(std::size_t host) { commit_of_[host] = 0; }
+
+void Ledger::observe(std::size_t host, const Peer& peer) {
+    const PeerStatus status = peer.status();
+    const Disk& disk = *disks_[host];
+    require(status.term == disk.hard_state.term, "I1",
+            text_of("n%zu is in term %llu, its disk in another", host, number(status.term.value)));
+    if (status.role == Role::coordinator) coordinates(host, status.term, peer);
+    std::size_t& seen = commit_of_[host];
+    if (status.commit.value <= seen) {
+        require(status.commit.value == seen, "I2", text_of("the commit index of n%zu goes back", host));
+        return;
+    }
+    const std::vector<Record>& records = peer.records();
+    require(records == disk.records, "I2", text_of("n%zu: the log in memory is not the durable one", host));
+    require(status.commit.value <= records.size(), "I2", text_of("n%zu commits beyond its log", host));
+    if (status.role == Role::coordinator)
+        require(records[status.commit.value - 1].term == status.term, "I2",
+                text_of("n%zu commits an older term's record by counting (Raft 5.4.2)", host));
+    for (; seen < status.commit.value; ++seen) commit(host, LogIndex{seen + 1}, records[seen]);
+}
+
+void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
+    const auto [place, first_seen] = coordinators_.try_emplace(term, host);
+    require(place->second == host, "I1",
+            text_of("n%zu and n%zu coordinate term %llu", place->second, host, number(term.value)));
+    if (!first_seen) return;
+    ++statistics_.terms;
+    const std::vector<Record>& records = peer.records();
+    for (std::size_t i = 0; i < committed_.size() && committed_[i].term < term; ++i)
+        require(i < records.size() && records[i] == committed_[i], "I2",
+                text_of("n%zu coordinates term %llu without committed record %zu", host, number(term.value), i + 1));
+}
+
+void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
+    if (index.value <= committed_.size()) {
+        require(committed_[index.value - 1] == record, "I2",
+                text_of("n%zu commits another record %llu", host, number(index.value)));
+        return;
+    }
+    const auto copies = std::count_if(disks_.begin(), disks_.end(), [&](const Disk* disk) {
+        return disk->records.size() >= index.value && disk->records[index.value - 1] == record;
+    });
+    require(static_cast<std::size_t>(copies) >= majority(), "I2",
+            text_of("n%zu commits record %llu that %d disks hold", host, number(index.value),
+                    static_cast<int>(copies)));
+    require(committed_.empty() || committed_.back().term <= record.term, "I2", "terms fall along the log");
+    committed_.push_back(record);
+    ++statistics_.records;
+    if (record.average() != nullptr) check_average(index, record);
+}
+
+void Ledger::check_average(LogIndex index, const Record& record) {
+    const Average& average = *record.average();
+    const std::string name = text_of("record %llu, round ", number(index.value)) + describe(average.round);
+    const std::vector<Share>& set = average.balancing_set;
+    require(average.round.term == record.term && average.round > latest_round_, "I4", name + " is not a new round");
+    latest_round_ = average.round;
+    require(set.size() >= std::min<std::size_t>(2, disks_.size()) && set.size() <= disks_.size(), "algorithm 1",
+            name + ": size of the set");
+    for (std::size_t i = 1; i < set.size(); ++i)
+        require(set[i - 1].member < set[i].member, "algorithm 1", name + ": order of the set");
+    require(average.violations >= 1 && average.violations <= disks_.size(), "algorithm 1",
+            name + ": number of violations");
+    for (const Share& share : set) {
+        const auto& pending = disks_[host_of(share.member)]->checkpoint.applied.pending;
+        require(pending && pending->round == average.round, "I5",
+                name + text_of(": no durable snapshot at n%zu", host_of(share.member)));
+    }
+    const Parameters& model = average_model(average);
+    check_mean(average, model);
+    if (record.is_reference()) {
+        require(holders(average.hash) >= majority(), "I3", name + ": a majority lacks the blob");
+        require(set.size() >= majority(), "algorithm 1", name + ": full synchronisation of a minority");
+        ++statistics_.rounds_full;
+        violations_ = 0;
+        reference_ = models_.at(average.hash);
+        reference_index_ = index;
+        return;
+    }
+    ++statistics_.rounds_partial;
+    require(holders(average.hash) >= 1, "I3", name + ": the average is nowhere");
+    require(set.size() < disks_.size(), "algorithm 1", name + ": everybody balanced, reference unchanged");
+    violations_ += average.violations;
+    require(violations_ < disks_.size(), "algorithm 1", name + ": the counter v forces no full synchronisation");
+    require(squared_distance(model, *reference_) <= settings_.divergence_threshold * (1 + rounding), "algorithm 1",
+            name + ": the average is outside the ball");
+}
+
+const Parameters& Ledger::average_model(const Average& average) const {
+    const auto place = models_.find(average.hash);
+    require(place != models_.end(), "I3", "nobody ever made the average " + average.hash.text().substr(0, 8));
+    return *place->second;
+}
+
+void Ledger::check_mean(const Average& average, const Parameters& model) const {
+    const auto round = snapshots_.find(average.round);
+    require(round != snapshots_.end(), "I7", "no snapshot of round " + describe(average.round));
+    for (std::size_t i = 0; i < model.size(); ++i) {
+        double sum = 0;
+        double weight = 0;
+        for (const Share& share : average.balancing_set) {
+            require(share.weight == 1.0, "algorithm 1", "weights are one");
+            sum += static_cast<double>(round->second.at(host_of(share.member))->at(i));
+            weight += 1;
+        }
+        require(std::abs(sum / weight - static_cast<double>(model[i])) <= rounding, "I7",
+                "round " + describe(average.round) + ": the average is not the mean of its set");
+    }
+}
+
+std::size_t Ledger::holders(const ModelHash& hash) const {
+    return static_cast<std::size_t>(std::count_if(disks_.begin(), disks_.end(), [&](const Disk* disk) {
+        return disk->blobs.contains(hash);
+    }));
+}
+
+void Ledger::vote(std::size_t host, Term term, std::size_t candidate) {
+    const HardState& durable = disks_[host]->hard_state;
+    require(durable.term == term && durable.voted_for && host_of(*durable.voted_for) == candidate, "I1",
+            text_of("n%zu votes for n%zu in term %llu before that is durable", host, candidate, number(term.value)));
+    const auto [place, first] = votes_.try_emplace({host, term}, candidate);
+    require(place->second == candidate, "I1",
+            text_of("n%zu votes for n%zu and n%zu in term %llu", host, place->second, candidate, number(term.value)));
+}
+
+void Ledger::check_acknowledgement(std::size_t host, const AppendReply& reply) {
+    const Disk& disk = *disks_[host];
+    require(reply.match.value <= disk.records.size(), "I2",
+            text_of("n%zu acknowledges record %llu that is not durable", host, number(reply.match.value)));
+    // What is committed is at a majority already; only votes for the undecided ones count for I3.
+    for (std::size_t i = committed_.size() + 1; i <= reply.match.value; ++i) {
+        const Record& record = disk.records[i - 1];
+        require(!record.is_reference() || disk.blobs.contains(record.average()->hash), "I3",
+                text_of("n%zu acknowledges reference %zu without its blob", host, i));
+    }
+}
+
+void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
+    const Disk& disk = *disks_[host];
+    ++statistics_.messages;
+    require(host != to, "messages", text_of("n%zu writes to itself", host));
+    if (const auto* request = std::get_if<RequestVote>(&message)) vote(host, request->term, host);
+    if (const auto* reply = std::get_if<VoteReply>(&message); reply && reply->granted) vote(host, reply->term, to);
+    if (const auto* append = std::get_if<Append>(&message))
+        require(append->term == disk.hard_state.term &&
+                    append->previous_index.value + append->records.size() <= disk.records.size(),
+                "I2", text_of("n%zu sends records that are not durable here", host));
+    if (const auto* reply = std::get_if<AppendReply>(&message); reply && reply->accepted)
+        check_acknowledgement(host, *reply);
+    if (const auto* query = std::get_if<Query>(&message)) bases_.try_emplace(query->round, query->base);
+    if (const auto* blob = std::get_if<Blob>(&message); blob && !blob->round.is_none())
+        pushed_.try_emplace(blob->round, blob->hash);
+    if (const auto* ready = std::get_if<Ready>(&message)) {
+        const auto pushed = pushed_.find(ready->round);
+        require(pushed != pushed_.end() && disk.blobs.contains(pushed->second), "I3",
+                text_of("n%zu is ready for round %s without its blob", host, describe(ready->round).c_str()));
+    }
+    if (const auto* contribution = std::get_if<Contribution>(&message)) {
+        const auto& pending = disk.checkpoint.applied.pending;
+        require(pending && pending->round == contribution->round && *pending->model == *contribution->model, "I5",
+                text_of("n%zu contributes to round %s a model that is not durable", host,
+                        describe(contribution->round).c_str()));
+    }
+}
+
+void Ledger::blob_dropped(std::size_t host, const ModelHash& hash) const {
+    if (reference_index_.value == 0) return;
+    const bool in_force = committed_[reference_index_.value - 1].average()->hash == hash;
+    // A host that has said "ready" and restarts before it has the record may forget the blob; a majority may not.
+    const std::size_t left = holders(hash) - (disks_[host]->blobs.contains(hash) ? 1 : 0);
+    require(!in_force || left >= majority(), "I3",
+            text_of("n%zu drops the reference in force, %zu disks are left with it", host, left));
+}
+
+void Ledger::snapshot_asked(std::size_t host, const RoundId& round) {
+    const HardState& durable = disks_[host]->hard_state;
+    require(round.term == durable.term, "I6",
+            text_of("n%zu answers a query of term %llu", host, number(round.term.value)));
+    require(round > highest_asked_[host] && durable.highest_round == round, "I6",
+            text_of("n%zu accepts round %s, not the highest it has seen", host, describe(round).c_str()));
+    highest_asked_[host] = round;
+}
+
+void Ledger::snapshot_copied(std::size_t host, const RoundId& round, LogIndex applied) const {
+    const auto base = bases_.find(round);
+    require(base == bases_.end() || applied >= base->second, "I5",
+            text_of("n%zu takes the snapshot of round %s with older records unapplied", host,
+                    describe(round).c_str()));
+}
+
+void Ledger::snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model) {
+    const auto [place, first] = snapshots_[round].try_emplace(host, model);
+    require(first || *place->second == *model, "I5",
+            text_of("n%zu has two snapshots of round %s", host, describe(round).c_str()));
+}
+
+void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
+    const std::string name = text_of("n%zu, record %llu", host, number(command.index.value));
+    // Disks are never lost here, so neither is anybody's part in a round.
+    require(!command.adopt_reference, "I5", name + ": adopts the reference, its part in a round is lost");
+    require(command.index.value <= committed_.size(), "I4", name + " is applied before it is decided");
+    if (command.index == learner.applied.applied && command.average == nullptr) {
+        renewing(host, command);
+        return;
+    }
+    require(command.index == learner.applied.applied.next(), "I4", name + " is applied out of order or twice");
+    const Record& record = committed_[command.index.value - 1];
+    if (command.reference != nullptr)
+        require(record.is_reference() && hash_of(*command.reference) == record.average()->hash, "I3",
+                name + " brings a reference that it does not decide");
+    // One that has been replaced meanwhile may be gone: a peer that was away goes straight to the later one.
+    if (record.is_reference() && command.reference == nullptr) {
+        require(command.index < reference_index_, "I3", name + " is applied without the reference in force");
+        ++statistics_.skipped_references;
+    }
+    const Average* average = record.average();
+    if (average != nullptr && average->includes(make_id(settings_.seed, host)))
+        moving(host, command, *average, learner);
+    else
+        require(command.average == nullptr, "I4", name + " concerns others");
+}
+
+// After a restart: the reference in force once more, for the learner's reports.
+void Ledger::renewing(std::size_t host, const ApplyRecord& command) const {
+    require(command.reference != nullptr, "I3", text_of("n%zu renews no reference", host));
+    std::size_t index = command.index.value;
+    while (index > 0 && !committed_[index - 1].is_reference()) --index;
+    require(index == 0 || hash_of(*command.reference) == committed_[index - 1].average()->hash, "I3",
+            text_of("n%zu renews a reference that is not in force", host));
+}
+
+void Ledger::moving(std::size_t host, const ApplyRecord& command, const Average& average,
+                    const Checkpoint& learner) {
+    const std::string name = text_of("n%zu, record %llu", host, number(command.index.value));
+    require(command.round == average.round, "I4", name + " names another round");
+    require(std::count(learner.rounds.begin(), learner.rounds.end(), average.round) == 0, "I4",
+            name + " is in the weights already");
+    require(command.average != nullptr && command.snapshot != nullptr, "I5", name + ": average or snapshot missing");
+    require(hash_of(*command.average) == average.hash, "I7", name + " brings another average");
+    const auto& snapshots = snapshots_[average.round];
+    const auto snapshot = snapshots.find(host);
+    require(snapshot != snapshots.end() && *snapshot->second == *command.snapshot, "I7",
+            name + " subtracts another snapshot");
+    std::vector<double>& change = changes_[average.round][host];
+    const bool repeated = !change.empty();  // after a crash, from an older checkpoint
+    change.resize(command.average->size());
+    for (std::size_t i = 0; i < change.size(); ++i)
+        change[i] = static_cast<double>(command.average->at(i)) - static_cast<double>(command.snapshot->at(i));
+    if (!repeated) check_applied_sum(average);
+}
+
+void Ledger::check_applied_sum(const Average& average) {
+    const auto& changes = changes_[average.round];
+    if (changes.size() < average.balancing_set.size()) return;
+    ++statistics_.rounds_applied;
+    for (std::size_t i = 0; i < settings_.parameter_count; ++i) {
+        double sum = 0;
+        for (const auto& [host, change] : changes) sum += change[i];
+        require(std::abs(sum) <= rounding, "I7", "round " + describe(average.round) + " moves the mean");
+    }
+}
+
+}  // namespace parley::sim

@@ -1,0 +1,96 @@
+// The omniscient observer: sees every disk, every message and every decision, and throws Violation on the first
+// contradiction. Numbers as in COORDINATOR 6: I1-I7 here, L1 in simulation.cpp.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/peer.hpp"
+#include "tests/sim/disk.hpp"
+#include "tests/sim/settings.hpp"
+
+namespace parley::sim {
+
+struct Statistics {
+    std::uint64_t terms = 0;            // with a coordinator
+    std::uint64_t records = 0;
+    std::uint64_t rounds_full = 0;
+    std::uint64_t rounds_partial = 0;
+    std::uint64_t rounds_applied = 0;   // by every member of their sets: I7 was checked
+    std::uint64_t skipped_references = 0;  // replaced before a peer that was away came to them
+    std::uint64_t crashes = 0;
+    std::uint64_t faults = 0;
+    std::uint64_t messages = 0;
+
+    Statistics& operator+=(const Statistics& other);
+};
+
+class Ledger {
+public:
+    Ledger(const Settings& settings, SharedModel initial, std::vector<const Disk*> disks);
+
+    // What a host writes (its disk is still the old one), and that it starts again.
+    void persisting(std::size_t host, const PersistLog& persist, bool stale_input) const;
+    void restarted(std::size_t host);
+    // After every input, once what is to be persisted is durable.
+    void observe(std::size_t host, const Peer& peer);
+
+    void sending(std::size_t host, std::size_t to, const Message& message);
+    void blob_made(const ModelHash& hash, const SharedModel& model) { models_[hash] = model; }
+    void blob_dropped(std::size_t host, const ModelHash& hash) const;
+
+    void snapshot_asked(std::size_t host, const RoundId& round);
+    void snapshot_copied(std::size_t host, const RoundId& round, LogIndex applied) const;
+    void snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model);
+    void applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner);
+
+    [[nodiscard]] const std::vector<Record>& committed() const { return committed_; }
+    [[nodiscard]] const Statistics& statistics() const { return statistics_; }
+    [[nodiscard]] Statistics& statistics() { return statistics_; }
+    // The model of a committed average.
+    [[nodiscard]] const Parameters& average_model(const Average& average) const;
+    [[nodiscard]] const Parameters& reference() const { return *reference_; }
+    [[nodiscard]] std::uint64_t violations() const { return violations_; }
+
+private:
+    void vote(std::size_t host, Term term, std::size_t candidate);
+    void coordinates(std::size_t host, Term term, const Peer& peer);
+    void commit(std::size_t host, LogIndex index, const Record& record);
+    void check_average(LogIndex index, const Record& record);
+    void check_mean(const Average& average, const Parameters& model) const;
+    void check_acknowledgement(std::size_t host, const AppendReply& reply);
+    void renewing(std::size_t host, const ApplyRecord& command) const;
+    void moving(std::size_t host, const ApplyRecord& command, const Average& average, const Checkpoint& learner);
+    void check_applied_sum(const Average& average);
+    [[nodiscard]] std::size_t majority() const { return disks_.size() / 2 + 1; }
+    [[nodiscard]] std::size_t holders(const ModelHash& hash) const;
+
+    const Settings& settings_;
+    std::vector<const Disk*> disks_;
+    Statistics statistics_;
+
+    std::map<Term, std::size_t> coordinators_;
+    std::map<std::pair<std::size_t, Term>, std::size_t> votes_;
+    std::vector<Record> committed_;
+    std::vector<std::size_t> commit_of_;      // per host: compared so far, since its start
+    std::vector<RoundId> highest_asked_;      // per host, across starts
+
+    // Algorithm 1, recomputed from the committed records.
+    SharedModel reference_;
+    LogIndex reference_index_;
+    RoundId latest_round_;
+    std::uint64_t violations_ = 0;
+
+    std::map<ModelHash, SharedModel> models_;
+    std::map<RoundId, ModelHash> pushed_;     // average that travels under a round
+    std::map<RoundId, LogIndex> bases_;       // of the queries seen
+    std::map<RoundId, std::map<std::size_t, SharedModel>> snapshots_;
+    std::map<RoundId, std::map<std::size_t, std::vector<double>>> changes_;
+};
+
+double squared_distance(const Parameters& left, const Parameters& right);
+
+}  // namespace parley::sim

@@ -1,0 +1,66 @@
+#include "tests/sim/settings.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace parley::sim {
+
+bool chance(Rng& rng, double probability) { return uniform_unit(rng) < probability; }
+
+Duration exponential(Rng& rng, Duration mean) {
+    const double factor = -std::log(1.0 - uniform_unit(rng));
+    return Duration(static_cast<Duration::rep>(static_cast<double>(mean.count()) * factor));
+}
+
+Duration scaled(const Settings& settings, double seconds) {
+    return Duration(static_cast<Duration::rep>(seconds * settings.scale * 1e6));
+}
+
+namespace {
+
+Duration between(Rng& rng, Duration least, Duration most) { return least + uniform_duration(rng, most - least); }
+
+}  // namespace
+
+Settings draw_settings(std::uint64_t seed, bool biased) {
+    Settings settings;
+    settings.seed = seed;
+    settings.biased = biased;
+    Rng rng(seed * 2 + (biased ? 1 : 0));
+    // Five and three matter most; one, two and seven have their own corners.
+    constexpr std::array<std::size_t, 10> sizes{5, 5, 5, 3, 3, 3, 7, 7, 2, 1};
+    settings.members = sizes.at(uniform_below(rng, sizes.size()));
+    const bool fast = chance(rng, 0.4);
+    settings.timing = fast ? Timing::fast() : Timing();
+    settings.scale = fast ? 0.2 : 1.0;
+    settings.through_codec = chance(rng, 0.5);
+    settings.sparse_seeds = chance(rng, 0.25);
+    settings.divergence_threshold = 0.25 + uniform_unit(rng);
+    settings.check_period = 1 + uniform_below(rng, 5);
+    settings.batch = between(rng, 40ms, 200ms);
+    settings.step_size = 0.005 + 0.02 * uniform_unit(rng);
+    settings.drift_size = 0.03 * uniform_unit(rng);
+    settings.checkpoint_interval = between(rng, 1s, 12s);
+    settings.disk_delay = chance(rng, 0.2) ? between(rng, 100ms, 800ms) : between(rng, 1ms, 30ms);
+    settings.latency = between(rng, 500us, 8ms);
+    settings.fault_interval = scaled(settings, 3.0 + 4.0 * uniform_unit(rng));
+    settings.safety_phase = between(rng, 90s, 120s);
+    settings.crash_at_persist = chance(rng, 0.5) ? 0.01 * uniform_unit(rng) : 0;
+    return settings;
+}
+
+std::string Settings::text() const {
+    std::array<char, 320> text{};
+    std::snprintf(text.data(), text.size(),
+                  "seed=%llu%s members=%zu timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
+                  "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus",
+                  static_cast<unsigned long long>(seed), biased ? " biased" : "", members,
+                  scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
+                  static_cast<long long>(batch.count()), step_size, drift_size,
+                  static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),
+                  static_cast<long long>(fault_interval.count()));
+    return text.data();
+}
+
+}  // namespace parley::sim

@@ -1,0 +1,47 @@
+// What one seed decides before the first event: the size of the group, its timing, its disks, how its learners
+// move and how often something breaks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "protocol/random.hpp"
+#include "protocol/timing.hpp"
+#include "protocol/types.hpp"
+
+namespace parley::sim {
+
+struct Settings {
+    std::uint64_t seed = 0;
+    bool biased = false;               // late messages, crashes at the worst instant, isolated coordinators
+    bool faults = true;
+    std::size_t members = 5;
+    Timing timing;
+    double scale = 1;                  // of all durations below, 1 for `lan`, 0.2 for `fast`
+    bool through_codec = true;         // every message is encoded and decoded on its way
+    bool sparse_seeds = false;         // hosts know the address of the first one only
+    std::size_t parameter_count = 8;
+    double divergence_threshold = 0.5;
+    std::size_t check_period = 3;      // batches between two reports of the distance
+    Duration batch{};                  // mean time of one
+    double step_size = 0;              // per batch and parameter, of the random walk
+    double drift_size = 0;             // per batch and parameter, of the tendency
+    Duration checkpoint_interval{};    // mean
+    Duration disk_delay{};             // mean, of a blob or a checkpoint
+    Duration latency{};                // mean, beyond 1 ms
+    Duration fault_interval{};         // mean
+    Duration safety_phase{};
+    double crash_at_persist = 0;       // probability, per output that persists something
+
+    std::string text() const;          // one line
+};
+
+Settings draw_settings(std::uint64_t seed, bool biased);
+
+// Randomness of the simulator beside protocol/random.hpp.
+bool chance(Rng& rng, double probability);
+Duration exponential(Rng& rng, Duration mean);
+Duration scaled(const Settings& settings, double seconds);
+
+}  // namespace parley::sim

@@ -1,0 +1,151 @@
+#include "tests/sim/simulation.hpp"
+
+#include <algorithm>
+
+namespace parley::sim {
+
+namespace {
+
+// L1. Without PreVote the term of a peer that could not reach anybody is high and unseats a coordinator or two
+// after the network heals; the bound has room for that.
+constexpr Duration recovery_bound = 40s;
+constexpr Duration settling_bound = 60s;
+constexpr std::size_t commits_after_faults = 3;
+constexpr std::uint64_t snapshot_terms_max = 3;
+
+SharedModel draw_initial_model(const Settings& settings, Rng& rng) {
+    Parameters model(settings.parameter_count);
+    for (float& each : model) each = static_cast<float>(static_cast<int>(uniform_below(rng, 2048)) - 1024) / 1024;
+    return std::make_shared<const Parameters>(std::move(model));
+}
+
+std::vector<PeerId> draw_ids(const Settings& settings) {
+    std::vector<PeerId> ids;
+    for (std::size_t host = 0; host < settings.members; ++host) ids.push_back(make_id(settings.seed, host));
+    return ids;
+}
+
+}  // namespace
+
+Simulation::Simulation(Settings settings, bool verbose)
+    : settings_(settings),
+      rng_(settings.seed * 2 + (settings.biased ? 1 : 0) + 0x5eed),
+      transcript_(verbose),
+      network_(settings_, queue_, rng_, transcript_),
+      group_{settings_, queue_, rng_, transcript_, network_, draw_initial_model(settings_, rng_), draw_ids(settings_),
+             nullptr, false, Training::usual, nullptr} {
+    transcript_.line(queue_.now(), "%s", settings_.text().c_str());
+    std::vector<const Disk*> disks;
+    for (std::size_t number = 0; number < settings_.members; ++number) {
+        hosts_.push_back(std::make_unique<Host>(group_, number));
+        disks.push_back(&hosts_.back()->disk());
+    }
+    ledger_ = std::make_unique<Ledger>(settings_, group_.initial_model, std::move(disks));
+    group_.ledger = ledger_.get();
+}
+
+std::vector<Host*> Simulation::hosts() {
+    std::vector<Host*> hosts;
+    for (const auto& host : hosts_) hosts.push_back(host.get());
+    return hosts;
+}
+
+void Simulation::start() {
+    network_.attach(hosts());
+    for (const auto& host : hosts_) host->start();
+}
+
+void Simulation::run() {
+    Faults faults(group_, hosts());
+    start();
+    if (settings_.faults) faults.begin();
+    run_for(settings_.safety_phase);
+    faults.end();
+    recover();
+    settle();
+    transcript_.line(queue_.now(), "END after %zu records", ledger_->committed().size());
+}
+
+// L1, first half: the learners go on, the group decides again.
+void Simulation::recover() {
+    const Instant healed = queue_.now();
+    group_.training = Training::restless;
+    const std::size_t before = ledger_->committed().size();
+    // A group of one never leaves its own ball twice: nothing has to be decided.
+    const std::size_t wanted = settings_.members == 1 ? 0 : commits_after_faults;
+    while (!one_coordinator() || ledger_->committed().size() < before + wanted) {
+        if (queue_.now() - healed >= recovery_bound)
+            throw Violation("L1", text_of("%s coordinator known to all, %zu commits in 40 s after the last fault",
+                                          one_coordinator() ? "one" : "no",
+                                          ledger_->committed().size() - before));
+        run_for(500ms);
+    }
+    recovery_ = queue_.now() - healed;
+    run_for(recovery_bound - recovery_);
+}
+
+bool Simulation::one_coordinator() {
+    const PeerStatus first = hosts_.front()->peer().status();
+    std::size_t coordinators = 0;
+    for (const auto& host : hosts_) {
+        const PeerStatus status = host->peer().status();
+        if (!status.coordinator || status.coordinator != first.coordinator || status.term != first.term) return false;
+        coordinators += status.role == Role::coordinator ? 1 : 0;
+    }
+    return coordinators == 1;
+}
+
+// L1, second half: the models stand still; all violations are served and nothing is left open.
+void Simulation::settle() {
+    group_.training = Training::still;
+    const Instant still = queue_.now();
+    while (!everything_done()) {
+        if (queue_.now() - still >= settling_bound) {
+            require_agreement();
+            throw Violation("L1", "not at rest 60 s after the models stand still");
+        }
+        run_for(500ms);
+    }
+    require_agreement();
+}
+
+bool Simulation::everything_done() {
+    if (!one_coordinator()) return false;
+    return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+        const PeerStatus status = host->peer().status();
+        return host->idle() && status.open_round.is_none() && status.commit.value == ledger_->committed().size() &&
+               status.applied == status.commit && host->learner().state().applied.applied == status.commit &&
+               host->learner().distance() <= settings_.divergence_threshold * 1.0001;
+    });
+}
+
+void Simulation::require_agreement() {
+    const auto require = [](bool holds, std::size_t host, const std::string& what) {
+        if (!holds) throw Violation("L1", "n" + std::to_string(host) + ": " + what);
+    };
+    for (std::size_t number = 0; number < hosts_.size(); ++number) {
+        const Host& host = *hosts_[number];
+        const PeerStatus status = host.peer().status();
+        const Checkpoint& learner = host.learner().state();
+        require(status.commit.value == ledger_->committed().size(), number,
+                text_of("commit index %llu of %zu", static_cast<unsigned long long>(status.commit.value),
+                        ledger_->committed().size()));
+        require(learner.applied.applied == status.commit, number,
+                text_of("applied %llu of %llu", static_cast<unsigned long long>(learner.applied.applied.value),
+                        static_cast<unsigned long long>(status.commit.value)));
+        require(*learner.reference == ledger_->reference(), number, "another reference");
+        require(status.reference_hash == hash_of(*learner.reference), number, "reports another reference");
+        require(status.violations == ledger_->violations(), number, "another violation counter");
+        require(!learner.applied.pending ||
+                    learner.applied.pending->round.term.value + snapshot_terms_max >= status.term.value,
+                number, "a snapshot is pending for more than three terms");
+        require(status.open_round.is_none(), number, "a round is still open");
+        require(host.learner().distance() <= settings_.divergence_threshold * 1.0001, number,
+                text_of("its violation is never served, distance %.4f", host.learner().distance()));
+        for (const MemberView& member : status.members)
+            require(member.state == MemberState::alive, number,
+                    "holds " + member.name + " for " + member_state_name(member.state));
+    }
+}
+
+}  // namespace parley::sim

@@ -1,0 +1,50 @@
+// What happened in a run, line by line: hashed always, kept at the tail, printed when asked.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <stdexcept>
+#include <string>
+
+#include "protocol/messages.hpp"
+#include "protocol/types.hpp"
+
+namespace parley::sim {
+
+// An invariant is broken: the run ends here.
+class Violation : public std::runtime_error {
+public:
+    Violation(const std::string& invariant, const std::string& what_happened)
+        : std::runtime_error(invariant + ": " + what_happened) {}
+};
+
+class Transcript {
+public:
+    explicit Transcript(bool verbose) : verbose_(verbose) {}
+
+    [[gnu::format(printf, 3, 4)]] void line(Instant now, const char* format, ...);
+    // Into the hash alone: what would drown the lines.
+    void mix(std::uint64_t value);
+
+    [[nodiscard]] std::uint64_t hash() const { return hash_; }
+    [[nodiscard]] const std::deque<std::string>& tail() const { return tail_; }
+
+private:
+    bool verbose_;
+    std::uint64_t hash_ = 0xcbf29ce484222325U;
+    std::deque<std::string> tail_;
+};
+
+[[gnu::format(printf, 1, 2)]] std::string text_of(const char* format, ...);
+std::string describe(const Message& message);
+std::string describe(const Record& record);
+std::string describe(const RoundId& round);
+
+// Ids of the simulated group: the host's number is in the last byte, the order of the ids is another one.
+PeerId make_id(std::uint64_t seed, std::size_t host);
+inline std::size_t host_of(const PeerId& id) { return id.bytes.back(); }
+
+// A quick stand-in for BLAKE2b: four 64-bit lanes over the bits of the floats.
+ModelHash hash_of(std::span<const float> parameters);
+
+}  // namespace parley::sim
