@@ -1,0 +1,2 @@
+#include "protocol/types.hpp"
+#include <boost/asio/ip/tcp.hpp>

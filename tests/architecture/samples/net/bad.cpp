@@ -1,0 +1,4 @@
+#include "protocol/types.hpp"
+#include "protocol/peer.hpp"
+#include "daemon/config.hpp"
+#include <boost/asio.hpp>
