@@ -55,7 +55,7 @@ constexpr std::uint32_t shards_max = 1'000'000;
 Result<Shard> parse_shard(std::string_view text);
 
 struct DatasetStreamConfig {
-    Shard shard;
+    Shard shard{};
     std::uint64_t shuffle_seed = 1;  // another order in every pass
     std::uint64_t passes_max = 0;    // 0 = endless
 };

@@ -1,0 +1,222 @@
+#include <zlib.h>
+#include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "learner/idx.hpp"
+#include "learner/random.hpp"
+
+using namespace parley::learner;
+
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+Bytes idx(std::uint8_t type, const std::vector<std::uint32_t>& dimensions, const Bytes& values) {
+    Bytes bytes{0, 0, type, static_cast<std::uint8_t>(dimensions.size())};
+    for (const std::uint32_t size : dimensions) {
+        for (int shift = 24; shift >= 0; shift -= 8)
+            bytes.push_back(static_cast<std::uint8_t>(size >> shift));
+    }
+    bytes.insert(bytes.end(), values.begin(), values.end());
+    return bytes;
+}
+
+Bytes gzip(const Bytes& content) {
+    z_stream stream{};
+    BOOST_REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    Bytes bytes(deflateBound(&stream, content.size()));
+    stream.next_in = const_cast<Bytef*>(content.data());
+    stream.avail_in = static_cast<uInt>(content.size());
+    stream.next_out = bytes.data();
+    stream.avail_out = static_cast<uInt>(bytes.size());
+    BOOST_REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    bytes.resize(bytes.size() - stream.avail_out);
+    deflateEnd(&stream);
+    return bytes;
+}
+
+Bytes cut(Bytes bytes, std::size_t fewer) {
+    bytes.resize(bytes.size() - fewer);
+    return bytes;
+}
+
+Bytes joined(Bytes bytes, const Bytes& more) {
+    bytes.insert(bytes.end(), more.begin(), more.end());
+    return bytes;
+}
+
+// Two images of 2 x 3 and their labels.
+const Bytes pixels{0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6};
+Bytes good_images() {
+    return idx(8, {2, 2, 3}, pixels);
+}
+Bytes good_labels() {
+    return idx(8, {2}, {7, 9});
+}
+
+Result<Dataset> parse(const Bytes& images, const Bytes& labels) {
+    return parse_idx_dataset(images, "IMAGES", labels, "LABELS", 10);
+}
+
+// A folder for one test, removed with it.
+class Folder {
+public:
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "parley-idx-XXXXXX").string();
+        BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    void write(const std::string& name, const Bytes& bytes) const {
+        std::ofstream file(path_ / name, std::ios::binary);
+        file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+        BOOST_REQUIRE(file.good());
+    }
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(images_and_labels_are_read_plain_and_gzip) {
+    for (const bool images_gzip : {false, true}) {
+        for (const bool labels_gzip : {false, true}) {
+            const auto dataset = parse(images_gzip ? gzip(good_images()) : good_images(),
+                                       labels_gzip ? gzip(good_labels()) : good_labels());
+            BOOST_REQUIRE(dataset.has_value());
+            BOOST_TEST((dataset->input == Shape{2, 3, 1}));
+            BOOST_TEST(dataset->classes == 10u);
+            BOOST_TEST((dataset->labels == std::vector<std::uint32_t>{7, 9}));
+            BOOST_TEST((dataset->pixels == pixels));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(pixels_are_scaled_to_the_unit_interval) {
+    const auto dataset = parse(good_images(), good_labels());
+    Batch batch;
+    dataset->copy_range(0, 2, batch);
+    BOOST_TEST(batch.inputs[0] == 0.0f);
+    BOOST_TEST(batch.inputs[1] == 0.2f, boost::test_tools::tolerance(1e-6f));
+    BOOST_TEST(batch.inputs[5] == 1.0f, boost::test_tools::tolerance(1e-6f));
+    BOOST_TEST(batch.labels[1] == 9u);
+}
+
+BOOST_AUTO_TEST_CASE(malformed_input_is_refused_by_name_and_reason) {
+    const struct {
+        Bytes images;
+        Bytes labels;
+        const char* reason;
+    } cases[] = {
+        {{}, good_labels(), "IMAGES: only 0 bytes"},
+        {{0, 0, 8}, good_labels(), "IMAGES: only 3 bytes"},
+        {{0, 0, 8, 3, 0, 0, 0, 2, 0}, good_labels(), "IMAGES: ends within its IDX header"},
+        {{'P', 'K', 3, 4, 0, 0}, good_labels(), "IMAGES: not an IDX file: it begins with 504b0304"},
+        {idx(0x0d, {2, 2, 3}, pixels), good_labels(), "IMAGES: values of type 0x0d"},
+        {idx(8, {}, {}), good_labels(), "IMAGES: 0 dimensions"},
+        {idx(8, {2, 2, 3, 1}, pixels), good_labels(), "IMAGES: 4 dimensions"},
+        {cut(good_images(), 1), good_labels(), "declares 12 values, but 11 bytes follow"},
+        {joined(good_images(), {0}), good_labels(), "declares 12 values, but 13 bytes follow"},
+        {idx(8, {3, 2, 3}, pixels), good_labels(), "declares 18 values, but 12"},
+        {idx(8, {0xffffffff, 0xffffffff, 0xffffffff}, pixels), good_labels(), "more values than can exist"},
+        {idx(8, {0xffffffff, 28, 28}, pixels), good_labels(), "declares 3367254359280 values, but 12"},
+        {idx(8, {2, 0, 3}, {}), good_labels(), "IMAGES: images of 0x3"},
+        {idx(8, {2, 1, 5000}, Bytes(10'000)), good_labels(), "IMAGES: images of 1x5000"},
+        {idx(8, {0, 2, 3}, {}), idx(8, {0}, {}), "IMAGES: holds no sample"},
+        {good_labels(), good_labels(), "is this the label file"},
+        {good_images(), good_images(), "is this the image file"},
+        {good_images(), idx(8, {2}, {7, 10}), "LABELS: label 10 of sample 1 is not below 10"},
+        {good_images(), idx(8, {3}, {7, 9, 1}), "IMAGES: 2 images, but LABELS has 3 labels"},
+        {good_images(), cut(good_labels(), 1), "LABELS: the header declares 2 values, but 1"},
+        {cut(gzip(good_images()), 5), good_labels(), "IMAGES: the gzip data ends too early"},
+        {Bytes{0x1f, 0x8b}, good_labels(), "IMAGES: the gzip data ends too early"},
+        {Bytes{0x1f, 0x8b, 8, 0xff, 1, 2, 3, 4}, good_labels(), "IMAGES: the gzip data is damaged"},
+        {joined(gzip(good_images()), {1, 2, 3, 4}), good_labels(), "IMAGES: the gzip data is damaged"},
+        {gzip(cut(good_images(), 1)), good_labels(), "declares 12 values, but 11 bytes follow"},
+    };
+    for (const auto& [images, labels, reason] : cases) {
+        const auto dataset = parse(images, labels);
+        BOOST_REQUIRE_MESSAGE(!dataset.has_value(), reason);
+        BOOST_TEST(dataset.error().message.find(reason) != std::string::npos,
+                   dataset.error().message << " should say " << reason);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_flipped_bit_in_gzip_data_is_noticed) {
+    Bytes content(5000);
+    RandomStream random(1);
+    for (std::uint8_t& byte : content)
+        byte = static_cast<std::uint8_t>(random.below(50));
+    const Bytes good = gzip(content);
+    BOOST_TEST((decompress_gzip(good, "X", content.size()).value() == content));
+    for (std::size_t at = 10; at < good.size(); at += 37) {  // behind the header, whose flags are not covered
+        Bytes damaged = good;
+        damaged[at] ^= 0x10;
+        BOOST_TEST(!decompress_gzip(damaged, "X", content.size()).has_value());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(decompression_stops_at_its_limit) {
+    const Bytes bomb = gzip(Bytes(20'000'000));
+    BOOST_TEST(bomb.size() < 30'000u);
+    const auto stopped = decompress_gzip(bomb, "BOMB", 1'000'000);
+    BOOST_REQUIRE(!stopped.has_value());
+    BOOST_TEST(stopped.error().message ==
+               "BOMB: decompresses to more than the 1000000 bytes that are allowed");
+    BOOST_TEST(!decompress_gzip(bomb, "BOMB", 19'999'999).has_value());
+    BOOST_TEST(decompress_gzip(bomb, "BOMB", 20'000'000).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(several_gzip_members_are_one_content) {
+    const Bytes both = joined(gzip({1, 2, 3}), gzip({4, 5}));
+    BOOST_TEST((decompress_gzip(both, "X", 100).value() == Bytes{1, 2, 3, 4, 5}));
+    BOOST_TEST(!decompress_gzip(both, "X", 4).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(random_damage_never_does_worse_than_an_error) {
+    RandomStream random(2);
+    std::size_t refused = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        Bytes images = round % 2 ? good_images() : gzip(good_images());
+        const std::uint32_t changes = 1 + random.below(4);
+        for (std::uint32_t i = 0; i < changes; ++i) {
+            images[random.below(static_cast<std::uint32_t>(images.size()))] =
+                static_cast<std::uint8_t>(random.below(256));
+        }
+        images.resize(images.size() - random.below(3));
+        const auto dataset = parse(images, good_labels());
+        refused += !dataset.has_value();
+        if (dataset) BOOST_REQUIRE_EQUAL(dataset->pixels.size(), 12u);
+    }
+    BOOST_TEST(refused > 10'000u);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_read_with_the_names_of_mnist) {
+    const Folder folder;
+    folder.write("train-images-idx3-ubyte.gz", gzip(good_images()));
+    folder.write("train-labels-idx1-ubyte", good_labels());
+    folder.write("t10k-images-idx3-ubyte", good_images());
+    folder.write("t10k-labels-idx1-ubyte.gz", gzip(good_labels()));
+    BOOST_TEST(load_idx_directory(folder.path(), IdxPart::train).value().size() == 2u);
+    BOOST_TEST(load_idx_directory(folder.path(), IdxPart::test).value().size() == 2u);
+    BOOST_TEST(!load_idx_directory(folder.path(), IdxPart::test, 9).has_value());  // there is a label 9
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_or_misnamed_file_is_named) {
+    const Folder folder;
+    const auto missing = load_idx_directory(folder.path(), IdxPart::train);
+    BOOST_REQUIRE(!missing.has_value());
+    BOOST_TEST(missing.error().message.find(folder.path().string()) != std::string::npos);
+    BOOST_TEST(missing.error().message.find("train-images-idx3-ubyte") != std::string::npos);
+    folder.write("train-images-idx3-ubyte.gz", good_images());
+    folder.write("train-labels-idx1-ubyte", good_labels());
+    const auto misnamed = load_idx_directory(folder.path(), IdxPart::train);
+    BOOST_REQUIRE(!misnamed.has_value());
+    BOOST_TEST(misnamed.error().message.find("train-images-idx3-ubyte.gz: is not gzip") != std::string::npos);
+    BOOST_TEST(!load_idx_directory(folder.path() / "nowhere", IdxPart::train).has_value());
+}

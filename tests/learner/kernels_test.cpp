@@ -1,0 +1,81 @@
+// The kernels that do not belong to one layer, against loops in double, at lengths around every block size.
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "learner/kernels/kernels.hpp"
+#include "tests/learner/support.hpp"
+
+using namespace parley::learner;
+using namespace parley::learner::test;
+
+namespace {
+const std::size_t lengths[] = {0, 1, 15, 63, 64, 65, 511, 512, 513, 4095, 4096, 4097, 10'000};
+}
+
+BOOST_AUTO_TEST_CASE(the_library_tells_its_variant) {
+    const std::string variant = kernels::kernel_variant();
+    BOOST_TEST_MESSAGE("kernels: " << variant);
+    BOOST_TEST((variant == "baseline" || variant == "x86-64-v3" || variant == "x86-64-v4"));
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    if (__builtin_cpu_supports("x86-64-v4")) {
+        BOOST_TEST(variant == "x86-64-v4");
+    } else if (__builtin_cpu_supports("x86-64-v3")) {
+        BOOST_TEST(variant == "x86-64-v3");
+    }
+#endif
+}
+
+BOOST_AUTO_TEST_CASE(squared_distance_is_that_of_doubles_at_every_length) {
+    for (const std::size_t length : lengths) {
+        const auto a = random_values(length, 1), b = random_values(length, 2);
+        double expected = 0;
+        for (std::size_t i = 0; i < length; ++i) {
+            expected += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+        }
+        BOOST_TEST(kernels::squared_distance(a.data(), b.data(), length) == expected,
+                   boost::test_tools::tolerance(2e-6));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(weighted_sum_is_that_of_doubles_and_may_overwrite_a_block) {
+    for (const std::size_t length : lengths) {
+        auto a = random_values(length, 1);
+        const auto b = random_values(length, 2), c = random_values(length, 3);
+        const double weights[] = {0.5, 0.3, 0.2};
+        std::vector<float> expected(length);
+        for (std::size_t i = 0; i < length; ++i) {
+            expected[i] =
+                static_cast<float>(0.5 * static_cast<double>(a[i]) + 0.3 * static_cast<double>(b[i]) +
+                                   0.2 * static_cast<double>(c[i]));
+        }
+        const float* const blocks[] = {a.data(), b.data(), c.data()};
+        kernels::weighted_sum(blocks, weights, 3, a.data(), length);
+        for (std::size_t i = 0; i < length; ++i)
+            BOOST_REQUIRE_SMALL(a[i] - expected[i], 1e-7f);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(sgd_update_follows_its_formula) {
+    for (const float momentum : {0.0f, 0.9f}) {
+        for (const float weight_decay : {0.0f, 0.01f}) {
+            auto parameters = random_values(1000, 1), velocity = random_values(1000, 2);
+            const auto gradient = random_values(1000, 3);
+            const auto f = parameters, v = velocity;
+            kernels::sgd_update(parameters.data(), momentum > 0 ? velocity.data() : nullptr, gradient.data(),
+                                1000, 0.1f, momentum, weight_decay);
+            for (std::size_t i = 0; i < 1000; ++i) {
+                const float step = momentum * v[i] + gradient[i] + weight_decay * f[i];
+                BOOST_REQUIRE_SMALL(parameters[i] - (f[i] - 0.1f * step), 1e-6f);
+                if (momentum > 0) BOOST_REQUIRE_SMALL(velocity[i] - step, 1e-6f);
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(relu_keeps_a_nan_so_that_divergence_is_seen) {
+    float values[] = {-1.0f, 0.0f, 2.0f, std::nanf("")};
+    kernels::relu(values, 4);
+    BOOST_TEST(values[0] == 0.0f);
+    BOOST_TEST(values[2] == 2.0f);
+    BOOST_TEST(std::isnan(values[3]));
+}

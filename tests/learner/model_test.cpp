@@ -1,0 +1,161 @@
+#include <bit>
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+
+#include "learner/evaluate.hpp"
+#include "learner/loss.hpp"
+#include "learner/model.hpp"
+#include "tests/learner/support.hpp"
+
+using namespace parley::learner;
+using namespace parley::learner::test;
+
+namespace {
+
+// FNV-1a over the little-endian bytes of the parameters.
+std::uint64_t checksum(std::span<const float> parameters) {
+    std::uint64_t sum = 0xcbf29ce484222325ULL;
+    for (const float value : parameters) {
+        const auto bits = std::bit_cast<std::uint32_t>(value);
+        for (int shift = 0; shift < 32; shift += 8) {
+            sum = (sum ^ ((bits >> shift) & 0xff)) * 0x100000001b3ULL;
+        }
+    }
+    return sum;
+}
+
+Network make(const ModelSpec& spec) {
+    auto network = Network::create(spec);
+    BOOST_REQUIRE_MESSAGE(network.has_value(), (network ? "" : network.error().message));
+    return std::move(*network);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(mnist_cnn_has_the_papers_parameter_count) {
+    const Network network = make({});
+    BOOST_TEST(network.parameter_count() == 1'199'882u);
+    BOOST_TEST(reinterpret_cast<std::uintptr_t>(network.parameters().data()) % 64 == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(initial_parameters_are_these_bits_on_every_host) {
+    // Changing these sums means that old and new peers start from different models: raise the wire version.
+    BOOST_TEST(checksum(make({}).parameters()) == 15375201087165168492u);
+    BOOST_TEST(checksum(make({.preset = "mlp", .input = feature_shape(50), .classes = 2, .hidden = {64}})
+                            .parameters()) == 9129236283469196520u);
+}
+
+BOOST_AUTO_TEST_CASE(initial_weights_fill_the_glorot_range_and_biases_are_zero) {
+    const Network network = make({.preset = "mlp", .input = feature_shape(100), .classes = 50, .hidden = {}});
+    const float limit = std::sqrt(6.0f / 150.0f);
+    const auto weights = network.parameters().first(100 * 50);
+    const auto [lowest, highest] = std::minmax_element(weights.begin(), weights.end());
+    BOOST_TEST(*highest <= limit);
+    BOOST_TEST(*lowest >= -limit);
+    BOOST_TEST(*highest > 0.99f * limit);
+    BOOST_TEST(*lowest < -0.99f * limit);
+    for (const float bias : network.parameters().subspan(100 * 50))
+        BOOST_TEST(bias == 0.0f);
+}
+
+BOOST_AUTO_TEST_CASE(description_tells_every_difference_that_forbids_averaging) {
+    const ModelSpec spec{.preset = "mlp", .input = feature_shape(5), .classes = 3, .hidden = {4}};
+    BOOST_TEST(make(spec).description() ==
+               "mlp input=1x1x5 layers=dense4,relu,dense3,softmax initialisation=glorot-uniform:1");
+    BOOST_TEST(
+        make({}).description() ==
+        "mnist-cnn input=28x28x1 layers=conv3x3x32,relu,conv3x3x64,relu,maxpool2,dropout25%,dense128,relu,"
+        "dropout50%,dense10,softmax initialisation=glorot-uniform:1");
+    ModelSpec other = spec;
+    other.initialisation_seed = 2;
+    BOOST_TEST(make(other).description() != make(spec).description());
+    BOOST_TEST(checksum(make(other).parameters()) != checksum(make(spec).parameters()));
+    other = spec;
+    other.input = Shape{5, 1, 1};
+    BOOST_TEST(make(other).description() != make(spec).description());
+}
+
+BOOST_AUTO_TEST_CASE(impossible_specs_are_refused_with_a_reason) {
+    const struct {
+        ModelSpec spec;
+        const char* reason;
+    } cases[] = {
+        {{.preset = "resnet"}, "no preset \"resnet\""},
+        {{.classes = 1}, "classes 1"},
+        {{.classes = 100'000}, "classes 100000"},
+        {{.input = {0, 28, 1}}, "0x28x1"},
+        {{.input = {5, 28, 1}}, "at least 6x6"},
+        {{.input = {1'000'000, 1'000'000, 1}}, "too large"},
+        {{.preset = "mlp", .hidden = {0}}, "hidden layer of 0"},
+        {{.preset = "mlp", .hidden = {4'000'000'000}}, "hidden layer of 4000000000"},
+        {{.preset = "mlp", .hidden = {1'000'000, 1'000'000}}, "more than 268435456 parameters"},
+        {{.preset = "mlp", .hidden = std::vector<std::uint32_t>(65, 2)}, "at most 64 hidden"},
+    };
+    for (const auto& [spec, reason] : cases) {
+        const auto network = Network::create(spec);
+        BOOST_REQUIRE_MESSAGE(!network.has_value(), reason);
+        BOOST_TEST(network.error().message.find(reason) != std::string::npos, network.error().message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(parameters_of_another_length_are_refused) {
+    Network network = make({.preset = "mlp", .input = feature_shape(5), .classes = 3, .hidden = {4}});
+    const std::uint64_t before = checksum(network.parameters());
+    BOOST_TEST(!network.set_parameters(std::vector<float>(network.parameter_count() - 1)).has_value());
+    BOOST_TEST(checksum(network.parameters()) == before);
+    const std::vector<float> ones(network.parameter_count(), 1.0f);
+    BOOST_TEST(network.set_parameters(ones).has_value());
+    BOOST_TEST(checksum(network.parameters()) == checksum(ones));
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_is_deep_and_works_beside_the_original) {
+    Network original = make({.input = {8, 8, 1}, .classes = 3});
+    const std::vector<float> x = random_values(2 * 64, 1);
+    const auto before = original.forward(x, 2, Mode::evaluation);
+    const std::vector<float> logits(before.begin(), before.end());
+    Network copy = original;
+    std::ranges::fill(copy.parameters(), 0.0f);
+    copy.forward(x, 2, Mode::evaluation);
+    BOOST_TEST(std::memcmp(before.data(), logits.data(), logits.size() * sizeof(float)) == 0);
+    const auto again = original.forward(x, 2, Mode::evaluation);
+    BOOST_TEST(std::memcmp(again.data(), logits.data(), logits.size() * sizeof(float)) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_has_no_dropout_and_does_not_depend_on_its_chunks) {
+    Network network = make({.input = {8, 8, 1}, .classes = 3});
+    const auto dataset = clusters({8, 8, 1}, 3, 3 * evaluation_chunk_samples + 5, 9);
+    const std::uint64_t dropout = network.dropout_state();
+    const auto first = evaluate(network, *dataset);
+    BOOST_REQUIRE(first.has_value());
+    BOOST_TEST(network.dropout_state() == dropout);
+    double loss = 0;
+    Batch one;
+    for (std::size_t i = 0; i < dataset->size(); ++i) {
+        dataset->copy_range(i, 1, one);
+        loss +=
+            softmax_cross_entropy(network.forward(one.inputs, 1, Mode::evaluation), one.labels, 3, {}).loss;
+    }
+    BOOST_TEST(first->loss == loss / static_cast<double>(dataset->size()),
+               boost::test_tools::tolerance(1e-5));
+    BOOST_TEST(first->samples == dataset->size());
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_reports_progress_and_can_be_stopped) {
+    Network network = make({.preset = "mlp", .input = feature_shape(4), .classes = 2, .hidden = {}});
+    const auto dataset = clusters(feature_shape(4), 2, 10 * evaluation_chunk_samples, 9);
+    std::vector<std::size_t> seen;
+    const auto stopped = evaluate(network, *dataset, [&](std::size_t done) {
+        seen.push_back(done);
+        return seen.size() < 3;
+    });
+    BOOST_REQUIRE(stopped.has_value());
+    BOOST_TEST(stopped->samples == 3 * evaluation_chunk_samples);
+    BOOST_TEST(seen.size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_refuses_data_of_another_shape_or_none) {
+    Network network = make({.preset = "mlp", .input = feature_shape(4), .classes = 2, .hidden = {}});
+    BOOST_TEST(!evaluate(network, *clusters(feature_shape(5), 2, 3, 1)).has_value());
+    BOOST_TEST(!evaluate(network, *clusters(feature_shape(4), 3, 3, 1)).has_value());
+    BOOST_TEST(!evaluate(network, *clusters(feature_shape(4), 2, 0, 1)).has_value());
+}
