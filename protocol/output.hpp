@@ -98,7 +98,8 @@ struct Send {
     Message message;
 };
 
-// 5. Connections wanted: keep dialling `address` until this member is connected.
+// 5. Connections wanted: from now on dial `address` whenever this member is not connected. A new address of a
+// member replaces the old one; the same again changes nothing.
 struct Dial {
     PeerId id;
     std::string address;

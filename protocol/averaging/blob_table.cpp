@@ -67,11 +67,15 @@ bool BlobTable::is_lost(const ModelHash& hash, std::size_t other_voters) const {
 void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
     for (auto& [hash, fetch] : fetches_) {
         if (now < fetch.due) continue;
-        if (fetch.asked_at != Instant{} && fetch.missing_at.empty()) fetch_deadline_.missed();
+        if (holders.empty()) {
+            fetch.due = now + fetch_deadline_.current();
+            continue;
+        }
+        // Once all of them were asked in vain, everybody gets more time.
+        if (fetch.tries > 0 && fetch.tries % holders.size() == 0 && fetch.missing_at.empty()) fetch_deadline_.missed();
         fetch.due = now + fetch_deadline_.current();
-        if (holders.empty()) continue;
         fetch.asked_at = now;
-        output_.sends.push_back({holders[fetch.next_holder++ % holders.size()], FetchBlob{hash}});
+        output_.sends.push_back({holders[fetch.tries++ % holders.size()], FetchBlob{hash}});
     }
 }
 

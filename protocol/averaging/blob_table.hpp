@@ -61,7 +61,7 @@ private:
     struct Fetch {
         Instant due{};
         Instant asked_at{};
-        std::size_t next_holder = 0;
+        std::size_t tries = 0;
         std::set<PeerId> missing_at;
     };
 

@@ -12,16 +12,22 @@ class LearnedDeadline {
 public:
     LearnedDeadline(Duration least, Duration most) : least_(least), most_(most) {}
 
-    [[nodiscard]] Duration current() const { return std::clamp(mean_ * 4, least_, most_); }
+    [[nodiscard]] Duration current() const { return std::min(std::max(mean_ * 4, least_) * patience_, most_); }
     // An exponentially weighted moving average with weight 1/4 for the newest.
-    void observe(Duration taken) { mean_ += (taken - mean_) / 4; }
-    // Nothing came in time: wait twice as long next time, or a model that needs longer would never arrive.
-    void missed() { mean_ = std::min(current() / 2, most_); }
+    void observe(Duration taken) {
+        mean_ = mean_ == Duration{} ? taken : mean_ + (taken - mean_) / 4;
+        patience_ = 1;
+    }
+    // Nothing came in time: wait twice as long next time, or a model that needs longer would never arrive. One
+    // answer ends that: losses must not make everybody slow for long.
+    void missed() { patience_ = std::min(patience_ * 2, patience_max); }
 
 private:
     Duration least_;
     Duration most_;
     Duration mean_{};
+    int patience_ = 1;
+    static constexpr int patience_max = 128;
 };
 
 }  // namespace parley

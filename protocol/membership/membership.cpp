@@ -34,9 +34,12 @@ void Membership::connected(Instant now, const PeerId& id, const std::string& nam
 void Membership::disconnected(Instant now, const PeerId& id) {
     const auto found = members_.find(id);
     if (found == members_.end()) return;
-    found->second.is_connected = false;
-    if (found->second.state == MemberState::alive) set_state(id, found->second, MemberState::suspect);
-    judge(now, id, found->second);
+    Member& member = found->second;
+    member.is_connected = false;
+    if (member.state == MemberState::alive) set_state(id, member, MemberState::suspect);
+    judge(now, id, member);
+    // It may have dialled us, and have forgotten how.
+    if (!member.address.empty()) output_.dials.push_back({id, member.address});
 }
 
 void Membership::heard(Instant now, const PeerId& id) {

@@ -91,3 +91,13 @@ BOOST_AUTO_TEST_CASE(what_a_connected_member_says_of_itself_wins_over_hearsay) {
     BOOST_TEST(membership.take_output().dials.empty());
     BOOST_TEST(membership.members()[2].address == "c:2");
 }
+
+// Who dialled us may have restarted without our address.
+BOOST_AUTO_TEST_CASE(a_member_whose_connection_is_lost_is_dialled) {
+    Membership membership = make();
+    membership.connected(at(1s), peer(2), "bert", "b:1");
+    membership.disconnected(at(2s), peer(2));
+    const auto output = membership.take_output();
+    BOOST_REQUIRE(output.dials.size() == 1U);
+    BOOST_TEST(output.dials[0].address == "b:1");
+}
