@@ -51,9 +51,9 @@ std::optional<std::uint64_t> read_accept(std::span<const std::byte> body) {
 }
 
 std::vector<std::uint8_t> write_reason(std::uint8_t code, std::string_view text) {
-    std::vector<std::uint8_t> body{code};
     const std::string_view cut = text.substr(0, reason_bytes_max);
-    body.insert(body.end(), cut.begin(), cut.end());
+    std::vector<std::uint8_t> body(1 + cut.size(), code);
+    std::copy(cut.begin(), cut.end(), body.begin() + 1);
     return body;
 }
 
