@@ -125,7 +125,7 @@ On this host:
   parleyd --config @CONFIG@
 
 On every further host: copy cluster.secret there by a private way, then
-  parley init --cluster @CLUSTER@ --directory DIR --secret cluster.secret --seed HOST:PORT --voter @SELF@
+  parley init --cluster @CLUSTER@ --directory DIR --secret-file cluster.secret --seed HOST:PORT --voter @SELF@
   where HOST:PORT is how that host reaches this peer, which listens at @LISTEN@.
 Finally list the ids of all peers under `voters` in every parley.toml: the same list everywhere.
 )";
@@ -181,6 +181,21 @@ private:
     std::vector<std::filesystem::path> files_;
 };
 
+// The daemon's user, who is not the one that runs this, must be able to read the settings.
+Result<void> make_readable(const std::filesystem::path& path, std::filesystem::perms mode) {
+    std::error_code error;
+    std::filesystem::permissions(path, mode, error);
+    if (error) return failure("cannot set the mode of " + path.string() + ": " + error.message());
+    return {};
+}
+
+Result<void> make_config_directory(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(directory, ignored)) return {};
+    if (auto made = make_directory(directory); !made) return failure(made.error().message);
+    return make_readable(directory, std::filesystem::perms{0755});
+}
+
 Result<net::ClusterSecret> secret_of(const InitOptions& options) {
     if (options.secret_file) return net::ClusterSecret::load(*options.secret_file);
     return net::ClusterSecret::generate();
@@ -201,8 +216,9 @@ Result<InitReport> initialise(const InitOptions& options) {
     const auto config = parse_config(text, places->config, ConfigEnvironment{});
     if (!config) return failure("these options do not make a usable config:\n" + config.error().message);
 
-    for (const auto& directory : {places->state, places->config.parent_path()})
-        if (auto made = make_directory(directory); !made) return failure(made.error().message);
+    if (auto made = make_directory(places->state); !made) return failure(made.error().message);
+    if (auto made = make_config_directory(places->config.parent_path()); !made)
+        return std::unexpected(made.error());
     Undo undo;
     if (auto saved = identity.save(places->identity); !saved) return std::unexpected(saved.error());
     undo.add(places->identity);
@@ -213,6 +229,9 @@ Result<InitReport> initialise(const InitOptions& options) {
     if (auto written = write_file(places->config, {std::as_bytes(std::span(text))}, IfExists::refuse);
         !written)
         return failure(written.error().message);
+    undo.add(places->config);
+    if (auto readable = make_readable(places->config, std::filesystem::perms{0644}); !readable)
+        return std::unexpected(readable.error());
     undo.keep();
     return InitReport{identity.id(), places->config, places->secret, filled_in(next_steps_template, values)};
 }

@@ -1,0 +1,248 @@
+#include <boost/test/unit_test.hpp>
+
+#include "daemon/config.hpp"
+#include "tests/daemon/temporary_directory.hpp"
+
+using namespace parley;
+using namespace parley::daemon;
+
+namespace {
+
+const std::filesystem::path file = "/etc/parley/parley.toml";
+const ConfigEnvironment plain{.host_name = "host", .state_directory = {}, .credentials_directory = {}};
+
+const std::string minimal = "[cluster]\nname = \"lab\"\n[data]\nsource = \"graphical-model\"\n";
+
+std::string error_of(const std::string& text) {
+    const auto config = parse_config(text, file, plain);
+    BOOST_REQUIRE_MESSAGE(!config, "accepted: " << text);
+    return config.error().message;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+std::string id_text(std::uint8_t number) {
+    PeerId id;
+    id.bytes.fill(number);
+    return id.text();
+}
+
+// `line` goes into its section of an otherwise good config; the complaint must say where and what.
+void check_refused(const std::string& section, const std::string& line,
+                   std::initializer_list<std::string> parts) {
+    std::string text = minimal;
+    const std::string head = "[" + section + "]\n";
+    const std::size_t at = text.find(head);
+    if (at == std::string::npos)
+        text += head + line + "\n";
+    else
+        text.insert(at + head.size(), line + "\n");
+    const std::string error = error_of(text);
+    BOOST_TEST_CONTEXT(line << " -> " << error) {
+        BOOST_TEST(contains(error, file.string() + ":"));
+        for (const std::string& part : parts)
+            BOOST_TEST(contains(error, part));
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_minimal_config_gets_the_documented_defaults) {
+    const auto config = parse_config(minimal, file, plain);
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().message));
+    BOOST_TEST(config->peer.name == "host");
+    BOOST_TEST(config->peer.listen == "0.0.0.0:7700");
+    BOOST_TEST(config->peer.state_directory == "/etc/parley");
+    BOOST_TEST(config->peer.control_socket == "/etc/parley/control.sock");
+    BOOST_TEST(config->peer.identity_file() == "/etc/parley/identity.key");
+    BOOST_TEST(config->cluster.secret_file == "/etc/parley/cluster.secret");
+    BOOST_TEST(config->cluster.voters.empty());
+    BOOST_TEST((config->cluster.profile == TimingProfile::lan));
+    BOOST_TEST(config->averaging.divergence_threshold == 0.7);
+    BOOST_TEST(config->averaging.check_period == 1U);
+    BOOST_TEST(config->training.batch == 10U);
+    BOOST_TEST(!config->data.sample_seed.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(relative_paths_count_from_the_config_file) {
+    const auto config = parse_config(
+        "[peer]\nstate_directory = \"state\"\n[cluster]\nname = \"lab\"\nsecret_file = \"../s\"\n"
+        "[data]\nsource = \"idx\"\ndirectory = \"/data\"\nshard = \"2/5\"\n",
+        file, plain);
+    BOOST_REQUIRE(config);
+    BOOST_TEST(config->peer.state_directory == "/etc/parley/state");
+    BOOST_TEST(config->peer.control_socket == "/etc/parley/state/control.sock");
+    BOOST_TEST(config->cluster.secret_file == "/etc/s");
+    BOOST_TEST(config->data.directory == "/data");
+}
+
+BOOST_AUTO_TEST_CASE(under_systemd_its_directories_are_the_defaults) {
+    test::TemporaryDirectory credentials;
+    ConfigEnvironment environment = plain;
+    environment.state_directory = "/var/lib/parley";
+    environment.credentials_directory = credentials.path();
+    auto config = parse_config(minimal, file, environment);
+    BOOST_REQUIRE(config);
+    BOOST_TEST(config->peer.state_directory == "/var/lib/parley");
+    BOOST_TEST(config->cluster.secret_file == "/etc/parley/cluster.secret");  // no such credential
+    test::write_text(credentials / "cluster.secret", "x");
+    config = parse_config(minimal, file, environment);
+    BOOST_REQUIRE(config);
+    BOOST_TEST(config->cluster.secret_file == credentials / "cluster.secret");
+    config = parse_config(minimal + "[peer]\nstate_directory = \"/srv/p\"\n", file, environment);
+    BOOST_REQUIRE(config);
+    BOOST_TEST(config->peer.state_directory == "/srv/p");  // what is written wins
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_allowed) {
+    check_refused("averaging", "divergence_threshold = 0",
+                  {"parley.toml:6: averaging.divergence_threshold = 0: must be a number above 0 to 1e+12"});
+    check_refused("averaging", "divergence_threshold = nan", {"must be a number above 0"});
+    check_refused("averaging", "divergence_threshold = \"0.7\"", {"must be a number"});
+    check_refused("averaging", "check_period = 0", {"a whole number from 1 to 1000000"});
+    check_refused("averaging", "check_period = 1.5", {"= 1.5: must be a whole number"});
+    check_refused("training", "batch = 65537", {"= 65537: must be a whole number from 1 to 65536"});
+    check_refused("training", "learning_rate = -1", {"training.learning_rate = -1"});
+    check_refused("training", "momentum = 1", {"from 0 and below 1"});
+    check_refused("training", "momentum = true", {"must be a number"});
+    check_refused("data", "drift_probability = 1.01", {"from 0 to 1"});
+    check_refused("data", "features = 0", {"from 1 to 100000"});
+    check_refused("data", "batches_per_second = -1", {"from 0 to 1e+06"});
+    check_refused("data", "seed = -1", {"from 0 to"});
+    check_refused("model", "preset = \"mpl\"", {"= 'mpl': must be one of \"mlp\", \"mnist-cnn\""});
+    check_refused("model", "hidden = 32", {"must be a list of numbers"});
+    check_refused("model", "hidden = [32, 0]", {"model.hidden = 0: must be a whole number from 1"});
+    check_refused("peer", "listen = \"7700\"", {"must be \"host:port\""});
+    check_refused("peer", "listen = \"0.0.0.0:77000\"", {"a port from 0 to 65535"});
+    check_refused("peer", "listen = \"fe80::1:7700\"", {"\"[address]:port\""});
+    check_refused("peer", "advertise = \"0.0.0.0:7700\"", {"every address of a host"});
+    check_refused("peer", "advertise = \"host:0\"", {"from 1 to 65535"});
+    check_refused("peer", "name = \"two words\"", {"letters, digits"});
+    check_refused("peer", "name = \"\"", {"1 to 64"});
+    check_refused("peer", "log_level = \"loud\"", {"\"error\", \"warning\", \"info\", \"debug\""});
+    check_refused("peer", "state_directory = \"\"", {"must not be empty"});
+    check_refused("peer", "control_socket = \"/" + std::string(120, 'x') + "\"", {"the system allows 107"});
+    check_refused("cluster", "profile = \"wan\"", {"\"lan\", \"fast\""});
+    check_refused("cluster", "seeds = \"a:1\"", {"must be a list of texts"});
+    check_refused("cluster", "seeds = [\"a:1\", \"a:1\"]", {"is listed twice"});
+    check_refused("cluster", "seeds = [7700]", {"must be text in quotes"});
+    check_refused("cluster", "voters = [\"abc\"]", {"is no peer id", "has 3"});
+    check_refused("cluster", "voters = [\"" + id_text(1) + "\", \"" + id_text(1) + "\"]",
+                  {"is listed twice"});
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_nearest_known_one) {
+    check_refused(
+        "averaging", "divergence_treshold = 0.7",
+        {":6: averaging.divergence_treshold: unknown key", "did you mean averaging.divergence_threshold?"});
+    check_refused("training", "check_period = 2", {"unknown key", "did you mean averaging.check_period?"});
+    check_refused("averging", "x = 1", {"[averging]: unknown section", "did you mean [averaging]?"});
+    check_refused("peer", "zzzzzzzz = 1", {"peer.zzzzzzzz: unknown key; see configs/parley.toml"});
+    BOOST_TEST(contains(error_of("nmae = 1\n" + minimal), ":1: nmae: unknown key"));
+    BOOST_TEST(contains(error_of("peer = 3\n" + minimal), "peer = 3: must be a section"));
+}
+
+BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
+    check_refused("data", "directory = \"/d\"", {"data.directory", "is for source = \"idx\""});
+    check_refused("data", "shard = \"1/5\"", {"data.shard", "is for source = \"idx\""});
+    check_refused("model", "preset = \"mnist-cnn\"", {"needs images"});
+    const std::string idx = "[cluster]\nname = \"lab\"\n[data]\nsource = \"idx\"\n";
+    BOOST_TEST(contains(error_of(idx), "data.directory: is missing"));
+    BOOST_TEST(
+        contains(error_of(idx + "directory = \"d\"\nfeatures = 3\n"), "is for source = \"graphical-model\""));
+    BOOST_TEST(contains(error_of(idx + "directory = \"d\"\nshard = \"6/5\"\n"), "NUMBER/COUNT"));
+    BOOST_TEST(contains(error_of(idx + "directory = \"d\"\n[model]\npreset = \"mnist-cnn\"\nhidden = [3]\n"),
+                        "is for preset = \"mlp\""));
+    BOOST_TEST(contains(error_of("[data]\nsource = \"graphical-model\"\n"), "cluster.name: is missing"));
+    BOOST_TEST(contains(error_of("[cluster]\nname = \"lab\"\n"), "data.source: is missing"));
+}
+
+BOOST_AUTO_TEST_CASE(all_errors_of_a_file_are_reported_in_the_order_of_its_lines) {
+    const std::string error = error_of(
+        "[averaging]\ncheck_period = 0\nfoo = 1\n[peer]\nlisten = 3\n[cluster]\nname = \"\"\n[data]\nsource "
+        "= "
+        "\"csv\"\n");
+    std::size_t last = 0;
+    for (const std::string part : {":2: averaging.check_period", ":3: averaging.foo", ":5: peer.listen",
+                                   ":7: cluster.name", ":9: data.source"}) {
+        const std::size_t at = error.find(part);
+        BOOST_TEST_CONTEXT(part << " in " << error) {
+            BOOST_REQUIRE(at != std::string::npos);
+        }
+        BOOST_TEST(at >= last);
+        last = at;
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_syntax_error_names_its_line) {
+    BOOST_TEST(contains(error_of("[peer]\nname = \n"), "parley.toml:2: "));
+    BOOST_TEST(contains(error_of("[peer]\nname = \"a\"\nname = \"b\"\n"), "parley.toml:3: "));
+    BOOST_TEST(contains(error_of(std::string("\xff\xfe", 2)), "parley.toml:1: "));
+}
+
+BOOST_AUTO_TEST_CASE(the_group_holds_self_or_is_refused) {
+    ClusterSettings cluster;
+    const PeerId self = *PeerId::parse(id_text(3));
+    BOOST_TEST((cluster.group(self).value() == std::vector<PeerId>{self}));
+    const auto config = parse_config("[cluster]\nname = \"lab\"\nvoters = [\"" + id_text(3) + "\", \"" +
+                                         id_text(1) + "\"]\n[data]\nsource = \"graphical-model\"\n",
+                                     file, plain);
+    BOOST_REQUIRE(config);
+    BOOST_TEST(config->cluster.group(self).value().size() == 2U);
+    BOOST_TEST((config->cluster.group(self).value().back() == self));  // in order
+    const auto refused = config->cluster.group(*PeerId::parse(id_text(9)));
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST(contains(refused.error().message, id_text(9)));
+}
+
+BOOST_AUTO_TEST_CASE(what_show_prints_parses_to_the_same_settings) {
+    const std::string text =
+        "[peer]\nname = \"a\"\nlisten = \"[::]:0\"\nadvertise = \"h:1\"\nstate_directory = "
+        "\"q\\\"uote\\u0001\"\n"
+        "log_level = \"debug\"\n[cluster]\nname = \"lab\"\nseeds = [\"x:1\", \"[::1]:2\"]\nvoters = [\"" +
+        id_text(1) +
+        "\"]\nprofile = \"fast\"\n[model]\nhidden = [3, 4]\nseed = 9\n[data]\nsource = "
+        "\"graphical-model\"\nseed = "
+        "2\nfeatures = 7\ndrift_probability = 0.1\nsample_seed = 0\n[training]\nlearning_rate = "
+        "1e-7\nmomentum = "
+        "0.9\n[averaging]\ndivergence_threshold = 3\ncheck_period = 4\n";
+    const auto config = parse_config(text, file, plain);
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().message));
+    const std::string shown = to_toml(*config);
+    const auto again = parse_config(shown, file, plain);
+    BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+    BOOST_TEST(to_toml(*again) == shown);
+    BOOST_TEST(again->training.learning_rate == 1e-7);
+    BOOST_TEST(again->peer.state_directory == config->peer.state_directory);
+    BOOST_TEST(again->data.sample_seed.value() == 0U);
+    BOOST_TEST((again->model.hidden == std::vector<std::uint32_t>{3, 4}));
+    BOOST_TEST(contains(shown, "seeds = [\"x:1\", \"[::1]:2\"]"));
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_or_oversized_file_is_an_error) {
+    test::TemporaryDirectory directory;
+    const auto missing = load_config(directory / "none.toml", plain);
+    BOOST_REQUIRE(!missing);
+    BOOST_TEST(contains(missing.error().message, "parley init"));
+    test::write_text(directory / "big.toml", std::string(config_bytes_max + 1, '#'));
+    BOOST_TEST(!load_config(directory / "big.toml", plain));
+    test::write_text(directory / "good.toml", minimal);
+    const auto good = load_config(directory / "good.toml", plain);
+    BOOST_REQUIRE(good);
+    BOOST_TEST(good->peer.state_directory == directory.path());
+}
+
+BOOST_AUTO_TEST_CASE(every_config_in_configs_is_accepted) {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(PARLEY_SOURCE_DIRECTORY "/configs")) {
+        if (entry.path().extension() != ".toml") continue;
+        const auto config = load_config(entry.path(), plain);
+        BOOST_TEST_CONTEXT(entry.path() << ": " << (config ? "" : config.error().message)) {
+            BOOST_TEST(!!config);
+        }
+        ++count;
+    }
+    BOOST_TEST(count >= 1U);
+}

@@ -1,0 +1,238 @@
+// Every operation of storage with every one of its system calls failing, and with the process ending there.
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+#include <string>
+
+#include "daemon/storage/log_frames.hpp"
+#include "daemon/storage/state_directory.hpp"
+#include "tests/daemon/storage_faults.hpp"
+#include "tests/daemon/storage_samples.hpp"
+#include "tests/daemon/temporary_directory.hpp"
+
+using namespace parley;
+using namespace parley::daemon;
+using namespace parley::test;
+
+namespace {
+
+const std::string model_name = "test model";
+const PeerId self = peer_number(1);
+
+// Calls body(fault, nth) with the nth operation failing, until nth is beyond the last; body gives the number
+// of operations it saw.
+template <class Body>
+void for_every_fault(std::size_t operations_min, Body body) {
+    for (const Fault fault : {Fault::fail_once, Fault::die}) {
+        std::size_t nth = 1;
+        while (body(fault, nth) >= nth)
+            ++nth;
+        BOOST_TEST(nth > operations_min);  // the wrappers are linked in
+    }
+}
+
+bool leftovers_in(const std::filesystem::path& directory) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
+        if (entry.path().filename().string().find(".new.") != std::string::npos) return true;
+    return false;
+}
+
+// One record, and superseded states up to just beyond the limit.
+FileBytes log_full_of_garbage() {
+    FileBytes bytes = log_file_header(self);
+    std::uint64_t sequence = 1;
+    const auto add = [&](const PersistLog& change) {
+        const LogFrame frame = make_log_frame(sequence++, change);
+        bytes.insert(bytes.end(), frame.bytes.begin(), frame.bytes.end());
+    };
+    add(records_change(1, {balance_record(1)}));
+    while (bytes.size() <= log_garbage_bytes_max + 4096)
+        add(state_change(1));
+    return bytes;
+}
+void write_bytes(const std::filesystem::path& file, const FileBytes& bytes) {
+    write_text(file, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+float first_weight(const std::filesystem::path& directory) {
+    const auto loaded = CheckpointStore(directory).load(model_name);
+    BOOST_REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().message));
+    BOOST_TEST(loaded->warning == "");
+    return loaded->checkpoint ? loaded->checkpoint->learner.parameters.front() : 0;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_file_is_the_old_one_or_the_new_one) {
+    for_every_fault(4, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        write_text(directory / "file", "old");
+        const std::string text = "new";
+        ScopedFault faults(fault, nth, ENOSPC);
+        const auto written = write_file(directory / "file", {std::as_bytes(std::span(text))});
+        const std::size_t operations = faults.operations();
+        const std::string found = read_text(directory / "file");
+        BOOST_TEST((found == "old" || found == "new"));
+        if (written)
+            BOOST_TEST(found == "new");
+        else
+            BOOST_TEST(written.error().message.find("make room") != std::string::npos);
+        return operations;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_write_leaves_no_temporary_file) {
+    for (std::size_t nth = 1, operations = nth; nth <= operations; ++nth) {
+        TemporaryDirectory directory;
+        ScopedFault faults(Fault::fail_once, nth, EIO);
+        const std::string text = "new";
+        const auto written =
+            write_file(directory / "file", {std::as_bytes(std::span(text))}, IfExists::refuse);
+        operations = faults.operations();
+        if (!written) BOOST_TEST(!leftovers_in(directory.path()));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_append_is_whole_or_absent_and_what_was_confirmed_stays) {
+    for_every_fault(2, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        std::size_t operations = 0;
+        std::size_t confirmed = 1;
+        {
+            auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::create);
+            BOOST_REQUIRE(opened);
+            BOOST_REQUIRE(opened->log.append(records_change(1, {balance_record(1)})));
+            ScopedFault faults(fault, nth, ENOSPC);
+            for (std::uint64_t index = 2; index <= 4; ++index) {
+                const auto appended =
+                    opened->log.append(records_change(confirmed + 1, {balance_record(index)}));
+                if (!appended && opened->log.broken()) break;
+                if (appended) ++confirmed;
+            }
+            operations = faults.operations();
+        }
+        const auto again = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+        BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+        // A frame whose sync failed may have survived: it is whole then.
+        BOOST_TEST((again->records.size() == confirmed || again->records.size() == confirmed + 1));
+        return operations;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(after_a_failed_sync_the_log_accepts_nothing) {
+    TemporaryDirectory directory;
+    auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::create);
+    BOOST_REQUIRE(opened);
+    {
+        ScopedFault faults(Fault::fail_once, 2, EIO);  // write, fdatasync
+        BOOST_TEST(!opened->log.append(state_change(1)));
+    }
+    BOOST_TEST(opened->log.broken());
+    BOOST_TEST(!opened->log.append(state_change(2)));
+}
+
+BOOST_AUTO_TEST_CASE(after_a_failed_write_the_log_goes_on) {
+    TemporaryDirectory directory;
+    auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::create);
+    BOOST_REQUIRE(opened);
+    {
+        ScopedFault faults(Fault::fail_once, 1, ENOSPC);
+        BOOST_TEST(!opened->log.append(state_change(1)));
+    }
+    BOOST_TEST(!opened->log.broken());
+    BOOST_TEST(!!opened->log.append(state_change(2)));
+    const auto again = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+    BOOST_REQUIRE(again);
+    BOOST_TEST((again->hard_state == hard_state(2)));
+    BOOST_TEST(again->note == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_compaction_that_fails_or_dies_loses_nothing) {
+    bool compacted = false;
+    for_every_fault(6, [&compacted](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        std::size_t operations = 0;
+        std::uint64_t last = 0;
+        {
+            write_bytes(directory / "log", log_full_of_garbage());
+            auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+            BOOST_REQUIRE(opened);
+            ScopedFault faults(fault, nth, ENOSPC);
+            for (std::uint64_t term = 1; term <= 5; ++term)
+                if (opened->log.append(state_change(term))) last = term;
+            operations = faults.operations();
+            compacted = compacted || opened->log.size_bytes() < 4096;
+        }
+        const auto again = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+        BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+        BOOST_TEST(again->records.size() == 1U);
+        BOOST_TEST((again->hard_state.term.value >= last && again->hard_state.term.value <= last + 1));
+        return operations;
+    });
+    BOOST_TEST(compacted);
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_is_the_old_one_or_the_new_one) {
+    for_every_fault(8, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        const CheckpointStore store(directory.path());
+        BOOST_REQUIRE(store.write(model_name, learner_state(1), AppliedState{}));
+        BOOST_REQUIRE(store.write(model_name, learner_state(2), AppliedState{}));
+        std::size_t operations = 0;
+        bool written = false;
+        {
+            ScopedFault faults(fault, nth, ENOSPC);
+            written = store.write(model_name, learner_state(3), AppliedState{}).has_value();
+            operations = faults.operations();
+        }
+        const float found = first_weight(directory.path());
+        BOOST_TEST((found == 3 || (!written && found == 2)));
+        // And the next one succeeds, with the one before kept.
+        BOOST_REQUIRE(store.write(model_name, learner_state(4), AppliedState{}));
+        BOOST_TEST(first_weight(directory.path()) == 4);
+        std::filesystem::remove(directory / "checkpoint");
+        const auto previous = store.load(model_name);
+        BOOST_REQUIRE((previous && previous->checkpoint));
+        BOOST_TEST(previous->checkpoint->learner.parameters.front() == found);
+        return operations;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_blob_is_whole_or_absent) {
+    for_every_fault(4, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        const SharedModel model = model_of({1, 2, 3});
+        const ModelHash hash = net::blake2b(*model);
+        const auto opened = BlobStore::open(directory / "blobs");
+        BOOST_REQUIRE(opened);
+        std::size_t operations = 0;
+        bool stored = false;
+        {
+            ScopedFault faults(fault, nth, ENOSPC);
+            stored = opened->store.store(hash, model).has_value();
+            operations = faults.operations();
+        }
+        const auto again = BlobStore::open(directory / "blobs");
+        BOOST_REQUIRE(again);
+        BOOST_TEST((!stored || again->blobs.contains(hash)));
+        BOOST_TEST(again->note == "");
+        BOOST_TEST(!leftovers_in(directory.path()));
+        return operations;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_fails_can_be_repeated) {
+    for_every_fault(10, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        std::size_t operations = 0;
+        {
+            ScopedFault faults(fault, nth, EIO);
+            const auto opened = StateDirectory::open(directory / "state", self);
+            operations = faults.operations();
+        }
+        const auto again = StateDirectory::open(directory / "state", self);
+        BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+        BOOST_TEST((again->state.incarnation.value == 1 || again->state.incarnation.value == 2));
+        BOOST_TEST(!leftovers_in(directory.path()));
+        return operations;
+    });
+}
