@@ -22,7 +22,7 @@ Logger make_logger(const std::string& name, const std::string& level) {
     return logger;
 }
 
-std::string quoted(std::string_view text) {
+std::string log_value(std::string_view text) {
     constexpr std::size_t bytes_max = 200;
     std::string result;
     bool needs_quotes = text.empty();

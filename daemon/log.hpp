@@ -22,7 +22,7 @@ Logger make_logger(const std::string& name, const std::string& level);
 
 // Text from elsewhere as one bounded, printable value: control characters become '?', 200 bytes at most,
 // quoted when it holds a space.
-std::string quoted(std::string_view text);
+std::string log_value(std::string_view text);
 
 // At most lines_max lines of a kind in each interval; the next line allowed says how many were left out.
 class LogLimiter {

@@ -12,6 +12,8 @@ namespace {
 
 // Requests of people waiting for a batch to end; the protocol's own commands do not count.
 constexpr std::size_t commands_max = 256;
+// A violation is noticed this much later at most; each report costs the I/O thread a turn of its loop.
+constexpr std::chrono::milliseconds report_interval{5};
 
 bool is_protocol_command(const TrainerCommand& command) {
     return std::holds_alternative<TakeSnapshot>(command) || std::holds_alternative<DropSnapshot>(command) ||
@@ -79,6 +81,7 @@ bool Trainer::command(TrainerCommand command) {
 
 TrainerNews Trainer::take_news() {
     const std::lock_guard lock(mutex_);
+    woken_ = false;
     return std::exchange(outbox_, TrainerNews{});
 }
 
@@ -87,7 +90,7 @@ TrainerNews Trainer::take_news() {
 void Trainer::run() {
     lower_priority(config_.nice);
     next_batch_ = std::chrono::steady_clock::now();
-    report(false);
+    report(false, Urgency::now);
     for (;;) {
         std::deque<TrainerCommand> commands = wait_for_commands();
         for (TrainerCommand& command : commands) execute(command);
@@ -125,23 +128,23 @@ void Trainer::train_one_batch() {
     if (!batch || batch->ended) {
         state_ = batch ? TrainingState::ended : TrainingState::failed;
         if (!batch) failure_ = batch.error().message;
-        check();
+        check(Urgency::now);
         return;
     }
-    if (++batches_since_check_ >= config_.check_period) check();
+    if (++batches_since_check_ >= config_.check_period) check(Urgency::routine);
 }
 
-void Trainer::check() {
+void Trainer::check(Urgency urgency) {
     batches_since_check_ = 0;
     squared_distance_ = learner_.squared_distance(*reference_);
-    report(true);
+    report(true, urgency);
 }
 
-void Trainer::report(bool checked) {
-    bool was_empty = false;
+void Trainer::report(bool checked, Urgency urgency) {
+    const auto now = std::chrono::steady_clock::now();
+    bool must_wake = false;
     {
         const std::lock_guard lock(mutex_);
-        was_empty = !outbox_.report && outbox_.events.empty();
         const bool checked_before = outbox_.report && outbox_.report->checked;
         outbox_.report = TrainerReport{.applied = applied_.applied,
                                        .squared_distance = squared_distance_,
@@ -149,22 +152,27 @@ void Trainer::report(bool checked) {
                                        .state = state_,
                                        .failure = failure_,
                                        .checked = checked || checked_before};
+        const bool due = urgency == Urgency::now || now >= next_routine_wake_;
+        must_wake = due && !std::exchange(woken_, woken_ || due);
     }
-    if (was_empty) wake_();
+    if (!must_wake) return;
+    next_routine_wake_ = now + report_interval;
+    wake_();
 }
 
 void Trainer::publish(TrainerEvent event) {
-    bool was_empty = false;
+    bool must_wake = false;
     {
         const std::lock_guard lock(mutex_);
-        was_empty = !outbox_.report && outbox_.events.empty();
         outbox_.events.push_back(std::move(event));
+        must_wake = !std::exchange(woken_, true);
     }
-    if (was_empty) wake_();
+    if (must_wake) wake_();
 }
 
-std::shared_ptr<const TrainerCheckpoint> Trainer::copy_checkpoint() const {
-    return std::make_shared<const TrainerCheckpoint>(TrainerCheckpoint{learner_.state(), applied_});
+std::shared_ptr<const Checkpoint> Trainer::copy_checkpoint() const {
+    return std::make_shared<const Checkpoint>(
+        Checkpoint{learner_.state(), applied_});
 }
 
 // --- commands ---------------------------------------------------------------------------------------------
@@ -185,7 +193,7 @@ void Trainer::execute_one(DropSnapshot& command) {
 }
 
 void Trainer::execute_one(ApplyRecord& command) {
-    CHECK(command.index > applied_.applied);
+    CHECK(command.index >= applied_.applied);  // the same again: only the reference, after a start
     if (command.reference) reference_ = command.reference;
     if (command.average && command.snapshot) learner_.add_difference(*command.average, *command.snapshot);
     if (command.adopt_reference) {
@@ -198,7 +206,7 @@ void Trainer::execute_one(ApplyRecord& command) {
     // Both f and r may have moved: the distance that status shows and the protocol acts on is the new one.
     if (command.average || command.reference || command.adopt_reference)
         squared_distance_ = learner_.squared_distance(*reference_);
-    report(true);
+    report(true, Urgency::now);
 }
 
 void Trainer::execute_one(TakeCheckpoint& command) {
@@ -207,7 +215,7 @@ void Trainer::execute_one(TakeCheckpoint& command) {
 
 void Trainer::execute_one(PauseTraining&) {
     if (state_ == TrainingState::training) state_ = TrainingState::paused;
-    report(false);
+    report(false, Urgency::now);
 }
 
 void Trainer::execute_one(ResumeTraining&) {
@@ -215,7 +223,7 @@ void Trainer::execute_one(ResumeTraining&) {
         state_ = TrainingState::training;
         failure_.clear();
     }
-    report(false);
+    report(false, Urgency::now);
 }
 
 void Trainer::execute_one(CopyModel& command) {

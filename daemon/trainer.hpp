@@ -5,7 +5,8 @@
 //   I/O thread -> command(...)  -> queue  -> executed between two batches
 //   I/O thread <- take_news()   <- outbox <- wake() was called once since the last take
 //
-// Only the newest report waits in the outbox, so an I/O thread that is late finds one report, not a thousand.
+// Only the newest report waits in the outbox, so an I/O thread that is late finds one report, not a thousand;
+// and reports of mere progress wake it every report_interval at most, however short the batches are.
 // A stream that ends or fails stops the training, not the peer: commands are executed as before.
 #pragma once
 
@@ -22,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/storage/checkpoint.hpp"
 #include "learner/learner.hpp"
 #include "protocol/peer.hpp"
 
@@ -31,12 +33,6 @@ struct TrainerConfig {
     std::uint64_t check_period = 1;           // batches between two checks of ||f - r||^2; >= 1
     double batches_per_second_max = 0;        // 0 = as fast as it goes
     int nice = 10;                            // of the training thread, above the process's own
-};
-
-// Weights, optimizer, stream and the protocol's part, all of the same instant: what one checkpoint holds.
-struct TrainerCheckpoint {
-    learner::LearnerState learner;
-    AppliedState applied;
 };
 
 enum class TrainingState { training, paused, ended, failed };
@@ -71,11 +67,11 @@ using TrainerCommand = std::variant<TakeSnapshot, DropSnapshot, ApplyRecord, Tak
 
 struct SnapshotTaken {
     PendingSnapshot snapshot;
-    std::shared_ptr<const TrainerCheckpoint> checkpoint;  // to be durable before the snapshot counts
+    std::shared_ptr<const Checkpoint> checkpoint;  // to be durable before the snapshot counts
 };
 struct CheckpointTaken {
     CheckpointReason reason;
-    std::shared_ptr<const TrainerCheckpoint> checkpoint;
+    std::shared_ptr<const Checkpoint> checkpoint;
 };
 struct ModelCopied {
     std::uint64_t request = 0;
@@ -93,7 +89,7 @@ struct TrainerNews {
 
 class Trainer {
 public:
-    // `wake` is called on the training thread when news arrives in an empty outbox; it posts a take_news.
+    // `wake` is called on the training thread when news is to be taken, once until it is; it posts a take_news.
     // `reference` is r as of `applied.applied`.
     Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SharedModel reference,
             std::function<void()> wake);
@@ -111,6 +107,7 @@ public:
     TrainerNews take_news();
 
 private:
+    enum class Urgency { routine, now };
     void run();
     std::deque<TrainerCommand> wait_for_commands();
     bool may_train() const;
@@ -123,10 +120,10 @@ private:
     void execute_one(ResumeTraining& command);
     void execute_one(CopyModel& command);
     void train_one_batch();
-    void check();
-    void report(bool checked);
+    void check(Urgency urgency);
+    void report(bool checked, Urgency urgency);
     void publish(TrainerEvent event);
-    std::shared_ptr<const TrainerCheckpoint> copy_checkpoint() const;
+    std::shared_ptr<const Checkpoint> copy_checkpoint() const;
 
     // Of the training thread alone, once it runs.
     learner::Learner learner_;
@@ -138,6 +135,7 @@ private:
     std::string failure_;
     std::uint64_t batches_since_check_ = 0;
     std::chrono::steady_clock::time_point next_batch_;
+    std::chrono::steady_clock::time_point next_routine_wake_;
 
     std::function<void()> wake_;
 
@@ -145,6 +143,7 @@ private:
     std::condition_variable changed_;
     std::deque<TrainerCommand> commands_;
     bool stopping_ = false;
+    bool woken_ = false;  // since the last take_news
     TrainerNews outbox_;
 
     std::thread thread_;

@@ -1,0 +1,33 @@
+// The subcommands of `parley`. Each `add_x` registers one and, when it is chosen, leaves its exit code in
+// `result`. Errors go to standard error: what, where, what to do next.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "daemon/exit_codes.hpp"
+
+namespace parley::daemon {
+
+struct CommandResult {
+    int exit_code = exit_ok;
+};
+
+void add_init(CLI::App& app, CommandResult& result);
+void add_status(CLI::App& app, CommandResult& result);
+void add_evaluate(CLI::App& app, CommandResult& result);
+void add_config(CLI::App& app, CommandResult& result);
+void add_demo(CLI::App& app, CommandResult& result);
+
+// Prints "parley: MESSAGE" and gives the code back.
+int complain(ExitCode code, const std::string& message);
+
+// Where a command finds its peer: --socket, or the control socket of --config.
+struct PeerChoice {
+    std::string config = "parley.toml";
+    std::string socket;
+
+    void add_options(CLI::App& command);
+};
+
+}  // namespace parley::daemon

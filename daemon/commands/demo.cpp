@@ -1,0 +1,26 @@
+#include "daemon/demo/demo.hpp"
+
+#include <memory>
+
+#include "daemon/commands/commands.hpp"
+
+namespace parley::daemon {
+
+void add_demo(CLI::App& app, CommandResult& result) {
+    auto options = std::make_shared<DemoOptions>();
+    auto threshold = std::make_shared<double>(0);
+    CLI::App* command = app.add_subcommand("demo", "a whole group on this machine, with a live view");
+    command->add_option("--peers", options->peers)->check(CLI::Range(2, 64))->capture_default_str();
+    command->add_option("--seconds", options->seconds)->check(CLI::Range(1.0, 86'400.0))->capture_default_str();
+    command->add_option("--data", options->data, "a directory with MNIST's IDX files; default: a generator");
+    command->add_option("--keep", options->keep, "a new directory for the group, kept at the end");
+    CLI::Option* given = command->add_option("--threshold", *threshold, "of the squared distance, Delta")
+                             ->check(CLI::PositiveNumber);
+    command->add_flag("--json", options->json, "the summary as one JSON object; progress goes to stderr");
+    command->callback([options, threshold, given, &result] {
+        if (given->count() > 0) options->threshold = *threshold;
+        result.exit_code = run_demo(*options);
+    });
+}
+
+}  // namespace parley::daemon

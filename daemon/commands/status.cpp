@@ -1,0 +1,97 @@
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/config.hpp"
+#include "daemon/control_client.hpp"
+
+namespace parley::daemon {
+namespace {
+
+using nlohmann::json;
+
+std::string name_of(const json& status, const json& id) {
+    if (!id.is_string()) return "none";
+    for (const json& member : status.at("group").at("members"))
+        if (member.at("id") == id && !member.at("name").get<std::string>().empty())
+            return member.at("name").get<std::string>();
+    return id.get<std::string>().substr(0, 8);
+}
+
+void print_learner(const json& learner) {
+    fmt::print("learner    {}: {} samples in {} batches, {:.0f} a second\n",
+               learner.at("state").get<std::string>(), learner.at("samples").get<std::uint64_t>(),
+               learner.at("batches").get<std::uint64_t>(), learner.at("samples_per_second").get<double>());
+    fmt::print("           recent loss {:.4f}, accuracy {:.1f}%; distance {:.4f} of threshold {:.4f}\n",
+               learner.at("loss").get<double>(), 100 * learner.at("accuracy").get<double>(),
+               learner.at("distance").get<double>(), learner.at("threshold").get<double>());
+    const std::string failure = learner.at("failure").get<std::string>();
+    if (!failure.empty()) fmt::print("           FAILED: {}\n", failure);
+}
+
+void print_status(const json& status) {
+    const json& peer = status.at("peer");
+    const json& group = status.at("group");
+    fmt::print("peer       {} ({}), up {:.0f} s, start {}\n", peer.at("name").get<std::string>(),
+               peer.at("id").get<std::string>(), peer.at("uptime_seconds").get<double>(),
+               peer.at("start").get<std::uint64_t>());
+    fmt::print("group      {}: term {}, coordinator {}, this peer is {}{}\n",
+               group.at("cluster").get<std::string>(), group.at("term").get<std::uint64_t>(),
+               name_of(status, group.at("coordinator")), group.at("role").get<std::string>(),
+               group.at("quorum").get<bool>() ? "" : "; NO MAJORITY IN REACH: training goes on, averaging waits");
+    for (const json& member : group.at("members"))
+        fmt::print("           {:<8}  {:<8}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
+                   member.at("state").get<std::string>(), member.at("name").get<std::string>(),
+                   member.at("address").get<std::string>());
+    print_learner(status.at("learner"));
+    const json& rounds = status.at("rounds");
+    fmt::print("rounds     {} full, {} partial, {} failed here; reference version {}\n",
+               rounds.at("full").get<std::uint64_t>(), rounds.at("partial").get<std::uint64_t>(),
+               rounds.at("failed").get<std::uint64_t>(), status.at("reference").at("index").get<std::uint64_t>());
+    const json& bytes = status.at("bytes");
+    fmt::print("bytes      {} sent ({} of models), {} received\n", bytes.at("sent").get<std::uint64_t>(),
+               bytes.at("model_sent").get<std::uint64_t>(), bytes.at("received").get<std::uint64_t>());
+    for (const json& refused : status.at("connections").at("refused_latest"))
+        fmt::print("refused    by {}: {}: {}\n", refused.at("by").get<std::string>(),
+                   refused.at("who").get<std::string>(), refused.at("reason").get<std::string>());
+    const std::string error = peer.at("last_error").get<std::string>();
+    if (!error.empty()) fmt::print("last error {}\n", error);
+}
+
+int run(const PeerChoice& choice, bool as_json) {
+    std::filesystem::path socket = choice.socket;
+    if (choice.socket.empty()) {
+        const auto config = load_config(choice.config);
+        if (!config) return complain(exit_usage, config.error().message);
+        socket = config->peer.control_socket;
+    }
+    const auto status = ask_json(socket, "/status");
+    if (!status) return complain(exit_not_running, status.error().message);
+    if (as_json) {
+        std::printf("%s\n", status->dump(2).c_str());
+        return exit_ok;
+    }
+    try {
+        print_status(*status);
+    } catch (const json::exception& error) {
+        return complain(exit_failure, std::string("parleyd is of another version than parley (") + error.what() +
+                                          "); use --json");
+    }
+    return exit_ok;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, CommandResult& result) {
+    auto choice = std::make_shared<PeerChoice>();
+    auto as_json = std::make_shared<bool>(false);
+    CLI::App* command = app.add_subcommand("status", "what a running peer and its group are doing");
+    choice->add_options(*command);
+    command->add_flag("--json", *as_json, "everything, as one JSON object");
+    command->callback([choice, as_json, &result] { result.exit_code = run(*choice, *as_json); });
+}
+
+}  // namespace parley::daemon

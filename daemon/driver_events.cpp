@@ -1,0 +1,82 @@
+// What happened in the protocol, as log lines and figures; and the view that status is made of.
+#include <algorithm>
+
+#include "daemon/driver.hpp"
+
+namespace parley::daemon {
+
+std::string Driver::name_of(const PeerId& id) const {
+    for (const MemberView& member : peer_.status().members)
+        if (member.id == id && !member.name.empty()) return log_value(member.name);
+    return id.short_text();
+}
+
+void Driver::carry_out_event(const CoordinatorChanged& event) {
+    if (event.coordinator) history_.coordinators.insert(*event.coordinator);
+    if (const auto suppressed = limiter_.allow("coordinator", clock_.now()))
+        logger_->info("coordinator term={} peer={} suppressed={}", event.term.value,
+                      event.coordinator ? name_of(*event.coordinator) : "none", *suppressed);
+}
+
+void Driver::carry_out_event(const RoundDecided& event) {
+    if (const auto suppressed = limiter_.allow("round", clock_.now()))
+        logger_->info("round_decided index={} round={}.{} kind={} members={} violations={} suppressed={}",
+                      event.index.value, event.average.round.term.value, event.average.round.sequence,
+                      event.full ? "full" : "partial", event.average.balancing_set.size(),
+                      event.average.violations, *suppressed);
+}
+
+void Driver::carry_out_event(const RoundFailed& event) {
+    if (const auto suppressed = limiter_.allow("round_failed", clock_.now()))
+        logger_->warn("round_failed round={}.{} reason={} suppressed={}", event.round.term.value,
+                      event.round.sequence, log_value(event.reason), *suppressed);
+}
+
+void Driver::carry_out_event(const MemberChanged& event) {
+    const bool is_worse = event.state == MemberState::suspect || event.state == MemberState::dead;
+    if (const auto suppressed = limiter_.allow("member", clock_.now()))
+        logger_->log(is_worse ? spdlog::level::warn : spdlog::level::info,
+                     "member peer={} name={} state={} suppressed={}", event.id.short_text(),
+                     log_value(event.name), member_state_name(event.state), *suppressed);
+}
+
+void Driver::carry_out_event(const Alarm& event) {
+    ++history_.alarms;
+    history_.last_alarm = event.message;
+    last_error_ = event.message;
+    if (const auto suppressed = limiter_.allow("alarm", clock_.now()))
+        logger_->error("alarm message={} suppressed={}", log_value(event.message), *suppressed);
+}
+
+void Driver::carry_out_event(const Refused& event) {
+    ++history_.refused_messages;
+    if (const auto suppressed = limiter_.allow("refused_message", clock_.now()))
+        logger_->warn("message_refused peer={} reason={} suppressed={}", name_of(event.from),
+                      log_value(event.reason), *suppressed);
+}
+
+StatusView Driver::status() const {
+    return {.self = self_,
+            .name = config_.peer.name,
+            .cluster = config_.cluster.name,
+            .model = model_description_,
+            .parameters = parameter_count_,
+            .stream = data_source_name(config_.data.source),
+            .threshold = config_.averaging.divergence_threshold,
+            .check_period = config_.averaging.check_period,
+            .uptime_seconds = clock_.seconds(),
+            .start = state_.incarnation,
+            .listen_port = link_->listen_port(),
+            .samples_per_second = sample_rate_.per_second(),
+            .stopping = stopping_,
+            .last_error = last_error_,
+            .learner = report_,
+            .peer = peer_.status(),
+            .history = history_,
+            .messages = &link_->messages(),
+            .transport = link_->transport_counters(),
+            .refused_connections = link_->refused_connections(),
+            .now = clock_.now()};
+}
+
+}  // namespace parley::daemon

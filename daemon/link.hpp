@@ -1,0 +1,103 @@
+// Messages between peers: the codec and the counters around net::Transport, and who is let in.
+//
+// Models are encoded, hashed and checked on a worker of their own; control messages, which are small, on the
+// I/O thread. A model for a peer whose bulk connection is not up yet waits here for it, one of each kind and
+// purpose; everything else that cannot be sent is dropped and counted: the protocol repeats itself.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/clock.hpp"
+#include "daemon/config.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/log.hpp"
+#include "daemon/worker.hpp"
+#include "net/transport.hpp"
+#include "protocol/codec.hpp"
+#include "protocol/output.hpp"
+
+namespace parley::daemon {
+
+struct LinkConfig {
+    net::Identity identity;
+    net::ClusterSecret secret;
+    std::string cluster_name;
+    Endpoint listen;
+    Hello hello;                 // without the port
+    std::vector<PeerId> voters;  // nobody else is let in
+    std::size_t parameter_count = 0;
+};
+
+struct LinkHandlers {
+    std::function<void(const PeerId&, const std::string& name, const std::string& address)> on_connected;
+    std::function<void(const PeerId&)> on_disconnected;
+    std::function<void(const PeerId&, const Message&)> on_message;
+};
+
+class Link {
+public:
+    static Result<std::unique_ptr<Link>> create(boost::asio::io_context& io, LinkConfig config,
+                                                LinkHandlers handlers, Logger logger, const Clock& clock);
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+
+    void send(std::vector<Send> sends);
+    void dial(const Dial& dial);
+    void dial_seed(const Endpoint& seed);
+    void stop(std::function<void()> done);
+
+    std::uint16_t listen_port() const { return transport_->listen_port(); }
+    const MessageCounters& messages() const { return messages_; }
+    const net::TransportCounters& transport_counters() const { return transport_->counters(); }
+    struct RefusedConnection {
+        std::string who;  // "192.0.2.7:4711 name-or-id"
+        std::string reason;
+        bool by_us = false;
+        Instant at;
+    };
+    const std::deque<RefusedConnection>& refused_connections() const { return refused_; }
+
+private:
+    Link(boost::asio::io_context& io, LinkConfig config, LinkHandlers handlers, Logger logger,
+         const Clock& clock);
+    net::TransportConfig transport_config() const;
+    net::TransportHandlers transport_handlers();
+
+    std::optional<std::string> admit(const PeerId& id, const net::Bytes& hello) const;
+    void refused(const net::Refusal& refusal);
+    void connected(const PeerId& id, const net::Bytes& hello, const net::RemoteEndpoint& remote);
+    void disconnected(const PeerId& id, const std::string& reason);
+    void received(const PeerId& id, net::Channel channel, net::Bytes bytes);
+    void decoded(const PeerId& id, std::size_t bytes, const Result<Message>& message);
+    void note(net::NoteLevel level, const std::string& line);
+
+    struct Outgoing {
+        Message message;
+        net::SharedBytes bytes;
+    };
+    void send_encoded(const PeerId& to, const Outgoing& outgoing);
+    void hold(const PeerId& to, const Outgoing& outgoing);
+    void send_held(const PeerId& to);
+    ModelExpectation expectation() const;
+
+    LinkConfig config_;
+    LinkHandlers handlers_;
+    Logger logger_;
+    const Clock& clock_;
+    LogLimiter limiter_;
+    MessageCounters messages_;
+    std::map<PeerId, std::deque<Outgoing>> held_;  // until bulk is ready
+    std::map<PeerId, std::string> dialed_;         // the address of each member that is dialled
+    std::deque<RefusedConnection> refused_;
+    Worker codec_worker_;
+    std::unique_ptr<net::Transport> transport_;
+};
+
+}  // namespace parley::daemon

@@ -1,0 +1,71 @@
+// parleyd: one peer, until it is told to stop. Exit codes: daemon/exit_codes.hpp.
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "daemon/config.hpp"
+#include "daemon/control_api.hpp"
+#include "daemon/driver.hpp"
+#include "daemon/recovery.hpp"
+
+namespace {
+
+using namespace parley;
+using namespace parley::daemon;
+
+int complain(ExitCode code, const std::string& message) {
+    std::fprintf(stderr, "parleyd: %s\n", message.c_str());
+    return code;
+}
+
+void stop_on_signals(boost::asio::signal_set& signals, Driver& driver) {
+    signals.async_wait([&](boost::system::error_code error, int number) {
+        if (error) return;
+        driver.stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
+        stop_on_signals(signals, driver);  // the second one does not wait for a checkpoint
+    });
+}
+
+int run(const Config& config) {
+    const Logger logger = make_logger("parleyd", log_level_name(config.peer.log_level));
+    auto recovered = recover(config);
+    if (!recovered) return complain(recovered.error().code, recovered.error().message);
+    for (const std::string& note : recovered->notes) logger->warn("recovery note={}", log_value(note));
+
+    boost::asio::io_context io(1);
+    auto driver = Driver::create(io, config, std::move(*recovered), logger);
+    if (!driver) return complain(driver.error().code, driver.error().message);
+    auto control = ControlServer::create(io, config.peer.control_socket, make_control_api(**driver));
+    if (!control) return complain(exit_network, control.error().message);
+    boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+    stop_on_signals(signals, **driver);
+    (*driver)->start();
+    io.run();
+    const ExitReason reason = (*driver)->exit_reason();
+    return reason.code == exit_ok ? exit_ok : complain(reason.code, reason.message);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("parleyd: a peer of a group that trains one neural network by gossip");
+    std::filesystem::path file;
+    app.add_option("--config", file, "the peer's config; 'parley init' writes one")->required();
+    app.set_version_flag("--version", "parleyd " PARLEY_VERSION);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? exit_ok : exit_usage;
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto config = load_config(file);
+    if (!config) return complain(exit_usage, config.error().message);
+    try {
+        return run(*config);
+    } catch (const std::exception& error) {  // memory exhausted, or a bug: say so and end
+        return complain(exit_internal, std::string("internal error: ") + error.what());
+    }
+}

@@ -1,0 +1,95 @@
+#include "daemon/recovery.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "daemon/setup.hpp"
+
+namespace parley::daemon {
+namespace {
+
+std::unexpected<ExitReason> ends_with(ExitCode code, const Error& error) {
+    return std::unexpected(ExitReason{code, error.message});
+}
+
+std::unexpected<ExitReason> ends_with(const StorageError& error) {
+    switch (error.kind) {
+        case StorageFailure::damaged: return ends_with(exit_state_damaged, error);
+        case StorageFailure::locked: return ends_with(exit_state_locked, error);
+        case StorageFailure::system: break;
+    }
+    return ends_with(exit_storage, error);
+}
+
+// The reference that a peer with every record up to `applied` in its weights measures its distance to. Its blob
+// may be missing after damage: then the first one stands in until the protocol has fetched it.
+StorageResult<SharedModel> reference_at(const StateDirectory::Opened& opened, LogIndex applied,
+                                        SharedModel initial) {
+    for (std::size_t i = std::min<std::size_t>(applied.value, opened.records.size()); i-- > 0;) {
+        const Record& record = opened.records[i];
+        if (!record.is_reference()) continue;
+        auto model = opened.state.blobs.load(record.average()->hash);
+        if (!model) return std::unexpected(model.error());
+        return *model ? std::move(*model) : initial;
+    }
+    return initial;
+}
+
+// Weights, optimizer and stream of the last checkpoint, if there is one.
+StorageResult<CheckpointStore::Loaded> restore(learner::Learner& learner, const CheckpointStore& checkpoints) {
+    auto loaded = checkpoints.load(learner.description());
+    if (!loaded) return loaded;
+    if (loaded->checkpoint) {
+        const auto restored = learner.restore(loaded->checkpoint->learner);
+        if (!restored) return damaged("checkpoint: " + restored.error().message);
+    }
+    return loaded;
+}
+
+}  // namespace
+
+std::expected<Recovered, ExitReason> recover(const Config& config) {
+    auto identity = net::Identity::load(config.peer.identity_file());
+    if (!identity) return ends_with(exit_usage, identity.error());
+    auto secret = net::ClusterSecret::load(config.cluster.secret_file);
+    if (!secret) return ends_with(exit_usage, secret.error());
+    auto voters = config.cluster.group(identity->id());
+    if (!voters) return ends_with(exit_usage, voters.error());
+    auto learner = make_learner(config, identity->id());
+    if (!learner) return ends_with(exit_usage, learner.error());
+    const std::span<const float> first = learner->parameters();
+    auto initial = std::make_shared<const Parameters>(first.begin(), first.end());
+
+    auto opened = StateDirectory::open(config.peer.state_directory, identity->id());
+    if (!opened) return ends_with(opened.error());
+    auto loaded = restore(*learner, opened->state.checkpoints);
+    if (!loaded) return ends_with(loaded.error());
+    AppliedState applied = loaded->checkpoint ? loaded->checkpoint->applied : AppliedState{};
+    if (applied.applied.value > opened->records.size())
+        return ends_with(exit_state_damaged,
+                         Error{config.peer.state_directory.string() + ": the checkpoint holds record " +
+                               std::to_string(applied.applied.value) + " but the log ends at " +
+                               std::to_string(opened->records.size()) +
+                               "; they are not of one peer. Restore both from the same backup"});
+    auto reference = reference_at(*opened, applied.applied, initial);
+    if (!reference) return ends_with(reference.error());
+
+    std::vector<std::string> notes = std::move(opened->notes);
+    if (!loaded->warning.empty()) notes.push_back(loaded->warning);
+    PersistedState persisted{.hard_state = opened->hard_state,
+                             .records = std::move(opened->records),
+                             .applied = std::move(applied),
+                             .blobs = std::move(opened->blobs),
+                             .incarnation = opened->state.incarnation};
+    return Recovered{.state = std::move(opened->state),
+                     .identity = std::move(*identity),
+                     .secret = std::move(*secret),
+                     .voters = std::move(*voters),
+                     .learner = std::move(*learner),
+                     .initial_model = std::move(initial),
+                     .reference = std::move(*reference),
+                     .persisted = std::move(persisted),
+                     .notes = std::move(notes)};
+}
+
+}  // namespace parley::daemon
