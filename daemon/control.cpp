@@ -89,7 +89,8 @@ private:
     void answer_malformed(error_code error) {
         keep_alive_ = false;
         if (error == http::error::body_limit)
-            return write(refused(http::status::payload_too_large, "the body is too long: no request needs one"));
+            return write(
+                refused(http::status::payload_too_large, "the body is too long: no request needs one"));
         if (error == http::error::header_limit || error == http::error::buffer_overflow)
             return write(refused(http::status::request_header_fields_too_large, "the header is too long"));
         if (error.category() == http::make_error_code(http::error::bad_method).category() &&
@@ -103,7 +104,8 @@ private:
         response_.emplace(static_cast<http::status>(content_.status), version_);
         response_->set(http::field::server, "parleyd/" PARLEY_VERSION);
         response_->set(http::field::content_type, content_.content_type);
-        for (const auto& [name, value] : content_.headers) response_->set(name, value);
+        for (const auto& [name, value] : content_.headers)
+            response_->set(name, value);
         if (content_.model) {
             response_->body() = {reinterpret_cast<const char*>(content_.model->data()),
                                  content_.model->size() * sizeof(float)};
@@ -113,8 +115,9 @@ private:
         response_->keep_alive(keep_alive_);
         response_->prepare_payload();
         stream_.expires_after(limits_.answer_max);
-        http::async_write(stream_, *response_,
-                          [self = shared_from_this()](error_code error, std::size_t) { self->written(error); });
+        http::async_write(stream_, *response_, [self = shared_from_this()](error_code error, std::size_t) {
+            self->written(error);
+        });
     }
 
     void written(error_code error) {
@@ -194,7 +197,8 @@ public:
         acceptor_.async_accept([self = shared_from_this()](error_code error, stream_protocol::socket socket) {
             if (error == asio::error::operation_aborted || !self->acceptor_.is_open()) return;
             if (!error && *self->open_ < self->limits_.connections_max)
-                std::make_shared<Session>(std::move(socket), self->handler_, self->limits_, self->open_)->read();
+                std::make_shared<Session>(std::move(socket), self->handler_, self->limits_, self->open_)
+                    ->read();
             self->accept();
         });
     }
@@ -215,7 +219,9 @@ private:
 
 ControlServer::ControlServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-ControlServer::~ControlServer() { core_->close(); }
+ControlServer::~ControlServer() {
+    core_->close();
+}
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(asio::io_context& io,
                                                              const std::filesystem::path& socket,

@@ -18,7 +18,9 @@ ControlResponse answer(unsigned status, const json& content) {
     return response;
 }
 
-ControlResponse refuse(unsigned status, const std::string& why) { return answer(status, {{"error", why}}); }
+ControlResponse refuse(unsigned status, const std::string& why) {
+    return answer(status, {{"error", why}});
+}
 
 ControlResponse done_or_busy(const Result<void>& result, const char* what) {
     return result ? answer(200, {{"done", what}}) : refuse(503, result.error().message);
@@ -102,7 +104,8 @@ void handle(Driver& driver, const ControlRequest& request, ControlReply reply) {
     }
     if (path_exists) return reply(refuse(405, "this path has another method; see GET /"));
     json known = json::array();
-    for (const RouteEntry& entry : routes) known.push_back(std::string(entry.method) + " " + entry.path);
+    for (const RouteEntry& entry : routes)
+        known.push_back(std::string(entry.method) + " " + entry.path);
     const bool is_root = request.path == "/" && request.method == "GET";
     if (is_root) return reply(answer(200, {{"routes", known}}));
     reply(answer(404, {{"error", "there is no such path"}, {"routes", known}}));

@@ -77,8 +77,7 @@ std::string reason_in(const ControlAnswer& answer) {
 Result<ControlAnswer> ask(const std::filesystem::path& socket, const std::string& method,
                           const std::string& target, std::chrono::milliseconds timeout) {
     const std::string path = socket.string();
-    if (path.size() >= sizeof(sockaddr_un::sun_path))
-        return failure(path + ": too long for a Unix socket");
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) return failure(path + ": too long for a Unix socket");
     asio::io_context io(1);
     Exchange exchange(io);
     exchange.request.method_string(method);

@@ -54,8 +54,7 @@ Rng seeded_rng() {
 std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_context& io, const Config& config,
                                                                   Recovered recovered, Logger logger) {
     const Clock clock;
-    auto peer =
-        Peer::create(peer_config(config, recovered), recovered.persisted, seeded_rng(), clock.now());
+    auto peer = Peer::create(peer_config(config, recovered), recovered.persisted, seeded_rng(), clock.now());
     if (!peer) return std::unexpected(ExitReason{exit_state_damaged, peer.error().message});
     LinkConfig link{.identity = recovered.identity,
                     .secret = recovered.secret,
@@ -121,9 +120,10 @@ void Driver::start() {
     trainer_.start();
     carry_out_all();
     tick();
-    logger_->info("started peer={} name={} port={} cluster={} model={} start={} applied={}", self_.short_text(),
-                  log_value(config_.peer.name), link_->listen_port(), log_value(config_.cluster.name),
-                  log_value(model_description_), state_.incarnation.value, peer_.status().applied.value);
+    logger_->info("started peer={} name={} port={} cluster={} model={} start={} applied={}",
+                  self_.short_text(), log_value(config_.peer.name), link_->listen_port(),
+                  log_value(config_.cluster.name), log_value(model_description_), state_.incarnation.value,
+                  peer_.status().applied.value);
     service_manager_.ready(status_line(status()));
 }
 
@@ -140,7 +140,8 @@ void Driver::carry_out_all() {
     CHECK(!carrying_out_);  // no handler below may call back into the peer
     carrying_out_ = true;
     bool going_on = !stopped_;
-    while (going_on && peer_.has_output()) going_on = carry_out(peer_.take_output());
+    while (going_on && peer_.has_output())
+        going_on = carry_out(peer_.take_output());
     carrying_out_ = false;
     if (going_on) arm_timer();
 }
@@ -162,7 +163,8 @@ bool Driver::carry_out(PeerOutput output) {
         CHECK(taken || stopping_);
     }
     if (!output.sends.empty()) link_->send(std::move(output.sends));
-    for (const Dial& dial : output.dials) link_->dial(dial);
+    for (const Dial& dial : output.dials)
+        link_->dial(dial);
     for (const Event& event : output.events)
         std::visit([this](const auto& one) { carry_out_event(one); }, event);
     return true;
@@ -241,8 +243,9 @@ void Driver::take_news() {
 void Driver::handle(TrainerReport report) {
     if (report.state != report_.state) {
         const bool is_bad = report.state == TrainingState::failed;
-        logger_->log(is_bad ? spdlog::level::err : spdlog::level::info, "training state={} batches={} reason={}",
-                     training_state_name(report.state), report.statistics.batches, log_value(report.failure));
+        logger_->log(is_bad ? spdlog::level::err : spdlog::level::info,
+                     "training state={} batches={} reason={}", training_state_name(report.state),
+                     report.statistics.batches, log_value(report.failure));
         if (is_bad) last_error_ = "training failed: " + report.failure;
     }
     report_ = std::move(report);
@@ -284,18 +287,18 @@ void Driver::store_checkpoint(std::shared_ptr<const Checkpoint> checkpoint, std:
         [this, checkpoint, then = std::move(then)](const StorageResult<void>& written) {
             if (stopped_) return;
             if (!written) return fail(exit_storage, written.error().message);
-            give([&](Peer& peer, Instant now) {
-                peer.checkpoint_durable(now, checkpoint->applied.applied);
-            });
+            give([&](Peer& peer, Instant now) { peer.checkpoint_durable(now, checkpoint->applied.applied); });
             then();
         });
 }
 
-// --- requests of people -------------------------------------------------------------------------------------
+// --- requests of people
+// -------------------------------------------------------------------------------------
 
 void Driver::copy_model(std::function<void(Result<ModelCopied>)> reply) {
     const std::uint64_t request = ++last_request_;
-    if (!trainer_.command(CopyModel{request})) return reply(failure("too many requests are waiting: try again"));
+    if (!trainer_.command(CopyModel{request}))
+        return reply(failure("too many requests are waiting: try again"));
     model_requests_.emplace(request, std::move(reply));
 }
 
@@ -315,7 +318,8 @@ Result<void> Driver::resume() {
     return {};
 }
 
-// --- time and the end ---------------------------------------------------------------------------------------
+// --- time and the end
+// ---------------------------------------------------------------------------------------
 
 void Driver::tick() {
     if (stopped_) return;
@@ -350,7 +354,8 @@ void Driver::stop(const std::string& why) {
     service_manager_.stopping();
     stop_timer_.expires_after(stop_time_max);
     stop_timer_.async_wait([this](error_code error) {
-        if (!error) fail(exit_storage, "the last checkpoint was not written in time; the one before is intact");
+        if (!error)
+            fail(exit_storage, "the last checkpoint was not written in time; the one before is intact");
     });
     if (!trainer_.command(TakeCheckpoint{CheckpointReason::stopping}))
         return fail(exit_internal, "the training thread takes no commands");
@@ -372,9 +377,10 @@ void Driver::fail(ExitCode code, const std::string& message) {
     if (stopped_) return;
     stopped_ = true;
     exit_reason_ = {code, message};
-    logger_->error("fatal exit_code={} reason={} hint=\"nothing was sent that is not on the disk; remove the cause "
-                   "and start parleyd again, it goes on from its last checkpoint\"",
-                   static_cast<int>(code), log_value(message));
+    logger_->error(
+        "fatal exit_code={} reason={} hint=\"nothing was sent that is not on the disk; remove the cause "
+        "and start parleyd again, it goes on from its last checkpoint\"",
+        static_cast<int>(code), log_value(message));
     io_.stop();
 }
 

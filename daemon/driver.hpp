@@ -1,5 +1,5 @@
-// One peer at work: the only owner of protocol's Peer, and what carries out its outputs. Everything here runs on
-// the I/O thread; the training thread and the storage worker come back by post.
+// One peer at work: the only owner of protocol's Peer, and what carries out its outputs. Everything here runs
+// on the I/O thread; the training thread and the storage worker come back by post.
 //
 //   message, connection, timer, report of the learner, durable blob or snapshot
 //     -> Peer -> output -> log (synced) -> blobs -> learner -> sends -> dials -> events
@@ -37,8 +37,8 @@ namespace parley::daemon {
 class Driver {
 public:
     static std::expected<std::unique_ptr<Driver>, ExitReason> create(boost::asio::io_context& io,
-                                                                     const Config& config, Recovered recovered,
-                                                                     Logger logger);
+                                                                     const Config& config,
+                                                                     Recovered recovered, Logger logger);
     ~Driver();
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;

@@ -9,11 +9,13 @@
 namespace parley::daemon {
 namespace {
 
-constexpr std::size_t held_models_max = 4;     // for one peer; the oldest goes
-constexpr std::size_t refused_kept_max = 8;    // of the latest refusals, for status
+constexpr std::size_t held_models_max = 4;   // for one peer; the oldest goes
+constexpr std::size_t refused_kept_max = 8;  // of the latest refusals, for status
 constexpr std::size_t bulk_overhead_bytes = 64 * 1024;
 
-net::Bytes encode_for(const Message& message) { return encode(message, net::blake2b); }
+net::Bytes encode_for(const Message& message) {
+    return encode(message, net::blake2b);
+}
 
 // The same content for several recipients is encoded and hashed once.
 bool is_same_blob(const Message& a, const Message& b) {
@@ -31,9 +33,12 @@ bool replaces(const Message& newer, const Message& older) {
 
 spdlog::level::level_enum log_level(net::NoteLevel level) {
     switch (level) {
-        case net::NoteLevel::debug: return spdlog::level::debug;
-        case net::NoteLevel::info: return spdlog::level::info;
-        case net::NoteLevel::warning: return spdlog::level::warn;
+        case net::NoteLevel::debug:
+            return spdlog::level::debug;
+        case net::NoteLevel::info:
+            return spdlog::level::info;
+        case net::NoteLevel::warning:
+            return spdlog::level::warn;
     }
     return spdlog::level::info;
 }
@@ -42,8 +47,8 @@ spdlog::level::level_enum log_level(net::NoteLevel level) {
 
 Result<std::unique_ptr<Link>> Link::create(boost::asio::io_context& io, LinkConfig config,
                                            LinkHandlers handlers, Logger logger, const Clock& clock) {
-    auto link = std::unique_ptr<Link>(
-        new Link(io, std::move(config), std::move(handlers), std::move(logger), clock));
+    auto link =
+        std::unique_ptr<Link>(new Link(io, std::move(config), std::move(handlers), std::move(logger), clock));
     auto transport = net::Transport::create(io, link->transport_config(), link->transport_handlers());
     if (!transport) return std::unexpected(transport.error());
     link->transport_ = std::move(*transport);
@@ -112,10 +117,11 @@ void Link::refused(const net::Refusal& refusal) {
     if (refused_.size() > refused_kept_max) refused_.pop_front();
     const auto suppressed = limiter_.allow(refusal.by_us ? "refused" : "refused_by", clock_.now());
     if (!suppressed) return;
-    logger_->warn("connection_refused by={} remote={} peer={} kind={} authenticated={} reason={} suppressed={}",
-                  refusal.by_us ? "us" : "them", refusal.remote.text(),
-                  refusal.peer ? refusal.peer->short_text() : "unknown", net::text(refusal.kind),
-                  refusal.authenticated, log_value(refusal.reason), *suppressed);
+    logger_->warn(
+        "connection_refused by={} remote={} peer={} kind={} authenticated={} reason={} suppressed={}",
+        refusal.by_us ? "us" : "them", refusal.remote.text(),
+        refusal.peer ? refusal.peer->short_text() : "unknown", net::text(refusal.kind), refusal.authenticated,
+        log_value(refusal.reason), *suppressed);
 }
 
 void Link::connected(const PeerId& id, const net::Bytes& hello, const net::RemoteEndpoint& remote) {
@@ -154,9 +160,13 @@ void Link::dial(const Dial& dial) {
     transport_->dial(dial.id, endpoint->host, endpoint->port);
 }
 
-void Link::dial_seed(const Endpoint& seed) { transport_->dial(seed.host, seed.port); }
+void Link::dial_seed(const Endpoint& seed) {
+    transport_->dial(seed.host, seed.port);
+}
 
-void Link::stop(std::function<void()> done) { transport_->stop("the peer stops", std::move(done)); }
+void Link::stop(std::function<void()> done) {
+    transport_->stop("the peer stops", std::move(done));
+}
 
 void Link::note(net::NoteLevel level, const std::string& line) {
     const bool is_limited = level != net::NoteLevel::debug;
@@ -186,7 +196,8 @@ void Link::send(std::vector<Send> sends) {
         });
         codec_worker_.submit([message] { return std::make_shared<const net::Bytes>(encode_for(message)); },
                              [this, message, recipients](const net::SharedBytes& bytes) {
-                                 for (const PeerId& to : recipients) send_encoded(to, {message, bytes});
+                                 for (const PeerId& to : recipients)
+                                     send_encoded(to, {message, bytes});
                              });
     }
 }
@@ -217,12 +228,15 @@ void Link::hold(const PeerId& to, const Outgoing& outgoing) {
 void Link::send_held(const PeerId& to) {
     const auto held = held_.extract(to);
     if (held.empty()) return;
-    for (const Outgoing& outgoing : held.mapped()) send_encoded(to, outgoing);
+    for (const Outgoing& outgoing : held.mapped())
+        send_encoded(to, outgoing);
 }
 
 // --- in ---------------------------------------------------------------------------------------------------
 
-ModelExpectation Link::expectation() const { return {config_.parameter_count, net::blake2b}; }
+ModelExpectation Link::expectation() const {
+    return {config_.parameter_count, net::blake2b};
+}
 
 void Link::received(const PeerId& id, net::Channel channel, net::Bytes bytes) {
     if (channel == net::Channel::control) return decoded(id, bytes.size(), decode(bytes, expectation()));
@@ -236,8 +250,8 @@ void Link::decoded(const PeerId& id, std::size_t bytes, const Result<Message>& m
     if (!message) {
         ++messages_.malformed;
         if (const auto suppressed = limiter_.allow("malformed", clock_.now()))
-            logger_->warn("message_malformed peer={} bytes={} reason={} suppressed={}", id.short_text(), bytes,
-                          log_value(message.error().message), *suppressed);
+            logger_->warn("message_malformed peer={} bytes={} reason={} suppressed={}", id.short_text(),
+                          bytes, log_value(message.error().message), *suppressed);
         return;
     }
     messages_.of(*message).received.add(bytes);

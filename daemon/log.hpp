@@ -1,5 +1,5 @@
-// Log lines: one an event, `event key=value ...`, to standard error or, under systemd, to the journal with its
-// priorities. Lines that a peer can cause pass a limiter.
+// Log lines: one an event, `event key=value ...`, to standard error or, under systemd, to the journal with
+// its priorities. Lines that a peer can cause pass a limiter.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -27,8 +27,8 @@ std::string log_value(std::string_view text);
 // At most lines_max lines of a kind in each interval; the next line allowed says how many were left out.
 class LogLimiter {
 public:
-    // Number of lines suppressed since the last one allowed, or nothing when this one is to be left out. `kind`
-    // is one of our own words, so the map stays small.
+    // Number of lines suppressed since the last one allowed, or nothing when this one is to be left out.
+    // `kind` is one of our own words, so the map stays small.
     std::optional<std::uint64_t> allow(const std::string& kind, Instant now);
 
 private:

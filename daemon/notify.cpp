@@ -12,9 +12,13 @@ void ServiceManager::status(const std::string& status) const {
     ::sd_notify(0, ("STATUS=" + status).c_str());
 }
 
-void ServiceManager::stopping() const { ::sd_notify(0, "STOPPING=1\nSTATUS=stopping: writing a checkpoint"); }
+void ServiceManager::stopping() const {
+    ::sd_notify(0, "STOPPING=1\nSTATUS=stopping: writing a checkpoint");
+}
 
-void ServiceManager::feed_watchdog() const { ::sd_notify(0, "WATCHDOG=1"); }
+void ServiceManager::feed_watchdog() const {
+    ::sd_notify(0, "WATCHDOG=1");
+}
 
 std::optional<std::chrono::microseconds> ServiceManager::watchdog_interval() const {
     std::uint64_t interval = 0;

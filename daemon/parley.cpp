@@ -1,4 +1,5 @@
-// parley: makes peers, looks at them, and shows a whole group on one machine. Exit codes: daemon/exit_codes.hpp.
+// parley: makes peers, looks at them, and shows a whole group on one machine. Exit codes:
+// daemon/exit_codes.hpp.
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>

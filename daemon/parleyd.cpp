@@ -33,7 +33,8 @@ int run(const Config& config) {
     const Logger logger = make_logger("parleyd", log_level_name(config.peer.log_level));
     auto recovered = recover(config);
     if (!recovered) return complain(recovered.error().code, recovered.error().message);
-    for (const std::string& note : recovered->notes) logger->warn("recovery note={}", log_value(note));
+    for (const std::string& note : recovered->notes)
+        logger->warn("recovery note={}", log_value(note));
 
     boost::asio::io_context io(1);
     auto driver = Driver::create(io, config, std::move(*recovered), logger);

@@ -14,15 +14,18 @@ std::unexpected<ExitReason> ends_with(ExitCode code, const Error& error) {
 
 std::unexpected<ExitReason> ends_with(const StorageError& error) {
     switch (error.kind) {
-        case StorageFailure::damaged: return ends_with(exit_state_damaged, error);
-        case StorageFailure::locked: return ends_with(exit_state_locked, error);
-        case StorageFailure::system: break;
+        case StorageFailure::damaged:
+            return ends_with(exit_state_damaged, error);
+        case StorageFailure::locked:
+            return ends_with(exit_state_locked, error);
+        case StorageFailure::system:
+            break;
     }
     return ends_with(exit_storage, error);
 }
 
-// The reference that a peer with every record up to `applied` in its weights measures its distance to. Its blob
-// may be missing after damage: then the first one stands in until the protocol has fetched it.
+// The reference that a peer with every record up to `applied` in its weights measures its distance to. Its
+// blob may be missing after damage: then the first one stands in until the protocol has fetched it.
 StorageResult<SharedModel> reference_at(const StateDirectory::Opened& opened, LogIndex applied,
                                         SharedModel initial) {
     for (std::size_t i = std::min<std::size_t>(applied.value, opened.records.size()); i-- > 0;) {
@@ -36,7 +39,8 @@ StorageResult<SharedModel> reference_at(const StateDirectory::Opened& opened, Lo
 }
 
 // Weights, optimizer and stream of the last checkpoint, if there is one.
-StorageResult<CheckpointStore::Loaded> restore(learner::Learner& learner, const CheckpointStore& checkpoints) {
+StorageResult<CheckpointStore::Loaded> restore(learner::Learner& learner,
+                                               const CheckpointStore& checkpoints) {
     auto loaded = checkpoints.load(learner.description());
     if (!loaded) return loaded;
     if (loaded->checkpoint) {

@@ -19,10 +19,10 @@ struct Recovered {
     StateDirectory state;
     net::Identity identity;
     net::ClusterSecret secret;
-    std::vector<PeerId> voters;      // self included, in the order of PeerId
-    learner::Learner learner;        // restored from the checkpoint
-    SharedModel initial_model;       // the first reference
-    SharedModel reference;           // in force at persisted.applied
+    std::vector<PeerId> voters;  // self included, in the order of PeerId
+    learner::Learner learner;    // restored from the checkpoint
+    SharedModel initial_model;   // the first reference
+    SharedModel reference;       // in force at persisted.applied
     PersistedState persisted;
     std::vector<std::string> notes;  // warnings for the log
 };

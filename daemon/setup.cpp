@@ -39,7 +39,9 @@ learner::ModelSpec model_spec(const ModelSettings& model, learner::Shape input, 
             .initialisation_seed = model.seed};
 }
 
-ModelHash hash_of(std::span<const std::byte> bytes) { return ModelHash{net::blake2b_bytes(bytes)}; }
+ModelHash hash_of(std::span<const std::byte> bytes) {
+    return ModelHash{net::blake2b_bytes(bytes)};
+}
 
 }  // namespace
 
@@ -53,8 +55,8 @@ Result<std::unique_ptr<learner::Stream>> make_stream(const Config& config, const
     auto dataset = learner::load_idx_directory(data.directory, learner::IdxPart::train, idx_classes);
     if (!dataset) return failure(dataset.error().message);
     const learner::DatasetStreamConfig stream{.shard = *shard, .shuffle_seed = data.seed, .passes_max = 0};
-    return from_learner(learner::make_dataset_stream(
-        std::make_shared<const learner::Dataset>(std::move(*dataset)), stream));
+    return from_learner(
+        learner::make_dataset_stream(std::make_shared<const learner::Dataset>(std::move(*dataset)), stream));
 }
 
 Result<learner::Learner> make_learner(const Config& config, const PeerId& self) {
@@ -77,16 +79,17 @@ Result<learner::Network> make_network(const Config& config) {
         return from_learner(
             learner::Network::create(model_spec(config.model, (*stream)->input(), (*stream)->classes())));
     }
-    const auto dataset = learner::load_idx_directory(config.data.directory, learner::IdxPart::test, idx_classes);
+    const auto dataset =
+        learner::load_idx_directory(config.data.directory, learner::IdxPart::test, idx_classes);
     if (!dataset) return failure(dataset.error().message);
-    return from_learner(
-        learner::Network::create(model_spec(config.model, dataset->input, dataset->classes)));
+    return from_learner(learner::Network::create(model_spec(config.model, dataset->input, dataset->classes)));
 }
 
 Result<learner::Dataset> make_test_set(const Config& config, std::uint64_t batch) {
     if (config.data.source == DataSource::graphical_model)
         return learner::held_out(graphical_model(config.data, 1), batch, held_out_samples, held_out_seed);
-    return from_learner(learner::load_idx_directory(config.data.directory, learner::IdxPart::test, idx_classes));
+    return from_learner(
+        learner::load_idx_directory(config.data.directory, learner::IdxPart::test, idx_classes));
 }
 
 Hello make_hello(const Config& config, const std::string& model_description, const SharedModel& initial_model,

@@ -32,8 +32,8 @@ Result<learner::Learner> make_learner(const Config& config, const PeerId& self);
 // can be avoided.
 Result<learner::Network> make_network(const Config& config);
 
-// What the model is judged by: the idx test set, or samples of the concept that is in force at `batch` which no
-// peer trains on.
+// What the model is judged by: the idx test set, or samples of the concept that is in force at `batch` which
+// no peer trains on.
 Result<learner::Dataset> make_test_set(const Config& config, std::uint64_t batch);
 constexpr std::size_t held_out_samples = 10'000;
 

@@ -11,13 +11,13 @@ using nlohmann::json;
 
 void RateMeter::add(Instant now, std::uint64_t total) {
     points_.push_back({now, total});
-    while (points_.size() > 2 && now - points_[1].at >= window) points_.pop_front();
+    while (points_.size() > 2 && now - points_[1].at >= window)
+        points_.pop_front();
 }
 
 double RateMeter::per_second() const {
     if (points_.size() < 2) return 0;
-    const double seconds =
-        std::chrono::duration<double>(points_.back().at - points_.front().at).count();
+    const double seconds = std::chrono::duration<double>(points_.back().at - points_.front().at).count();
     const auto units = static_cast<double>(points_.back().total - points_.front().total);
     return seconds > 0 ? units / seconds : 0;
 }
@@ -46,7 +46,8 @@ json group_json(const StatusView& view) {
                {"coordinator", nullptr},
                {"coordinators_seen", json::array()}};
     if (view.peer.coordinator) group["coordinator"] = view.peer.coordinator->text();
-    for (const PeerId& id : view.history.coordinators) group["coordinators_seen"].push_back(id.text());
+    for (const PeerId& id : view.history.coordinators)
+        group["coordinators_seen"].push_back(id.text());
     return group;
 }
 
@@ -148,11 +149,12 @@ json messages_json(const MessageCounters& messages) {
 
 std::string status_line(const StatusView& view) {
     std::size_t alive = 0;
-    for (const MemberView& member : view.peer.members) alive += member.state == MemberState::alive ? 1 : 0;
-    return std::to_string(alive) + " of " + std::to_string(view.peer.members.size()) + " members alive, term " +
-           std::to_string(view.peer.term.value) + ", " + role_name(view.peer.role) +
-           (view.peer.quorum ? "" : ", no majority in reach") + ", " + std::to_string(view.learner.statistics.samples) +
-           " samples";
+    for (const MemberView& member : view.peer.members)
+        alive += member.state == MemberState::alive ? 1 : 0;
+    return std::to_string(alive) + " of " + std::to_string(view.peer.members.size()) +
+           " members alive, term " + std::to_string(view.peer.term.value) + ", " + role_name(view.peer.role) +
+           (view.peer.quorum ? "" : ", no majority in reach") + ", " +
+           std::to_string(view.learner.statistics.samples) + " samples";
 }
 
 }  // namespace parley::daemon

@@ -32,10 +32,14 @@ void lower_priority(int by) {
 
 const char* training_state_name(TrainingState state) {
     switch (state) {
-        case TrainingState::training: return "training";
-        case TrainingState::paused: return "paused";
-        case TrainingState::ended: return "ended";
-        case TrainingState::failed: return "failed";
+        case TrainingState::training:
+            return "training";
+        case TrainingState::paused:
+            return "paused";
+        case TrainingState::ended:
+            return "ended";
+        case TrainingState::failed:
+            return "failed";
     }
     return "unknown";
 }
@@ -52,7 +56,9 @@ Trainer::Trainer(learner::Learner learner, TrainerConfig config, AppliedState ap
     squared_distance_ = learner_.squared_distance(*reference_);
 }
 
-Trainer::~Trainer() { stop(); }
+Trainer::~Trainer() {
+    stop();
+}
 
 void Trainer::start() {
     CHECK(!thread_.joinable());
@@ -93,7 +99,8 @@ void Trainer::run() {
     report(false, Urgency::now);
     for (;;) {
         std::deque<TrainerCommand> commands = wait_for_commands();
-        for (TrainerCommand& command : commands) execute(command);
+        for (TrainerCommand& command : commands)
+            execute(command);
         {
             const std::lock_guard lock(mutex_);
             if (stopping_ && commands_.empty()) return;
@@ -115,7 +122,9 @@ std::deque<TrainerCommand> Trainer::wait_for_commands() {
     return std::exchange(commands_, {});
 }
 
-bool Trainer::may_train() const { return state_ == TrainingState::training; }
+bool Trainer::may_train() const {
+    return state_ == TrainingState::training;
+}
 
 void Trainer::train_one_batch() {
     if (config_.batches_per_second_max > 0) {
@@ -171,8 +180,7 @@ void Trainer::publish(TrainerEvent event) {
 }
 
 std::shared_ptr<const Checkpoint> Trainer::copy_checkpoint() const {
-    return std::make_shared<const Checkpoint>(
-        Checkpoint{learner_.state(), applied_});
+    return std::make_shared<const Checkpoint>(Checkpoint{learner_.state(), applied_});
 }
 
 // --- commands ---------------------------------------------------------------------------------------------

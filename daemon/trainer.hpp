@@ -30,9 +30,9 @@
 namespace parley::daemon {
 
 struct TrainerConfig {
-    std::uint64_t check_period = 1;           // batches between two checks of ||f - r||^2; >= 1
-    double batches_per_second_max = 0;        // 0 = as fast as it goes
-    int nice = 10;                            // of the training thread, above the process's own
+    std::uint64_t check_period = 1;     // batches between two checks of ||f - r||^2; >= 1
+    double batches_per_second_max = 0;  // 0 = as fast as it goes
+    int nice = 10;                      // of the training thread, above the process's own
 };
 
 enum class TrainingState { training, paused, ended, failed };
@@ -40,14 +40,15 @@ const char* training_state_name(TrainingState state);
 
 struct TrainerReport {
     LogIndex applied;
-    double squared_distance = 0;              // ||f - r||^2 with every record up to `applied` in both
+    double squared_distance = 0;  // ||f - r||^2 with every record up to `applied` in both
     learner::Statistics statistics;
     TrainingState state = TrainingState::training;
-    std::string failure;                      // why the stream or the model failed; empty otherwise
-    bool checked = false;                     // a distance was measured since the last report was taken
+    std::string failure;   // why the stream or the model failed; empty otherwise
+    bool checked = false;  // a distance was measured since the last report was taken
 };
 
-// --- commands: those of the protocol, and the daemon's own ---------------------------------------------------
+// --- commands: those of the protocol, and the daemon's own
+// ---------------------------------------------------
 
 // Answered by CheckpointTaken with the same reason.
 enum class CheckpointReason { periodic, requested, stopping };
@@ -89,8 +90,8 @@ struct TrainerNews {
 
 class Trainer {
 public:
-    // `wake` is called on the training thread when news is to be taken, once until it is; it posts a take_news.
-    // `reference` is r as of `applied.applied`.
+    // `wake` is called on the training thread when news is to be taken, once until it is; it posts a
+    // take_news. `reference` is r as of `applied.applied`.
     Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SharedModel reference,
             std::function<void()> wake);
     ~Trainer();  // stops and joins

@@ -21,8 +21,9 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    // `job()` runs on the worker, `done(its result)` on the I/O thread. Both must be copyable. Jobs are bounded
-    // by those who give them: at most one periodic checkpoint, one snapshot a round, and the blobs of the log.
+    // `job()` runs on the worker, `done(its result)` on the I/O thread. Both must be copyable. Jobs are
+    // bounded by those who give them: at most one periodic checkpoint, one snapshot a round, and the blobs of
+    // the log.
     template <class Job, class Done>
     void submit(Job job, Done done) {
         enqueue([this, job = std::move(job), done = std::move(done)]() mutable {

@@ -11,7 +11,10 @@ namespace {
 
 constexpr std::uint8_t idx_type_unsigned_byte = 0x08;
 constexpr std::size_t idx_header_bytes_min = 4;
-constexpr std::size_t inflate_step_bytes = std::size_t{1} << 20;
+// Room for decompressed bytes is made in steps as large as what is there already, within these bounds: it
+// never depends on what a file declares.
+constexpr std::size_t inflate_step_bytes_min = std::size_t{16} << 10;
+constexpr std::size_t inflate_step_bytes_max = std::size_t{1} << 20;
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -49,7 +52,8 @@ public:
     // Appends at most `space` bytes to content; zlib's return code.
     int append_to(Bytes& content, std::size_t space) {
         const std::size_t before = content.size();
-        content.resize(before + std::min(space, inflate_step_bytes));
+        const std::size_t step = std::clamp(before, inflate_step_bytes_min, inflate_step_bytes_max);
+        content.resize(before + std::min(space, step));
         stream_.next_out = content.data() + before;
         stream_.avail_out = static_cast<uInt>(content.size() - before);
         const int code = inflate(&stream_, Z_NO_FLUSH);

@@ -56,8 +56,7 @@ public:
     StreamPosition position() const override { return position_; }
 
     Result<void> restore(StreamPosition position) override {
-        position_ = position;
-        shuffle(position.samples / order_.size());
+        position_ = position;  // next_batch notices another pass
         return {};
     }
 

@@ -167,9 +167,9 @@ awaitable<Transport::Core::SessionPointer> Transport::Core::connect_to(CorePoint
 awaitable<Transport::Core::SessionPointer> Transport::Core::connect_by_name(CorePointer core,
                                                                             TargetPointer target) {
     error_code error;
-    const auto found = co_await target->resolver.async_resolve(target->host, std::to_string(target->port),
-                                                               tcp::resolver::numeric_service,
-                                                               redirect_error(use_awaitable, error));
+    const std::string port = std::to_string(target->port);
+    const auto found = co_await target->resolver.async_resolve(
+        target->host, port, tcp::resolver::numeric_service, redirect_error(use_awaitable, error));
     if (error) {
         core->note(NoteLevel::debug, "dial=" + target->name() + " cannot resolve: " + error.message());
         co_return nullptr;

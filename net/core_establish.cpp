@@ -162,7 +162,8 @@ void Transport::Core::on_accept(const SessionPointer& session, const Frame& fram
     }
     const PeerEntry& entry = peers_[session->peer];
     if (session->channel == Channel::bulk) {
-        if (!entry.control) return close(session, CloseCode::duplicate, "its control connection is gone");
+        const bool current = entry.control && entry.control->id == session->hello->control_session;
+        if (!current) return close(session, CloseCode::duplicate, "its control connection is gone");
     } else if (entry.claim != session) {
         return close(session, CloseCode::ended, "accepted without a claim");
     }

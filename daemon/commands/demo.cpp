@@ -11,7 +11,9 @@ void add_demo(CLI::App& app, CommandResult& result) {
     auto threshold = std::make_shared<double>(0);
     CLI::App* command = app.add_subcommand("demo", "a whole group on this machine, with a live view");
     command->add_option("--peers", options->peers)->check(CLI::Range(2, 64))->capture_default_str();
-    command->add_option("--seconds", options->seconds)->check(CLI::Range(1.0, 86'400.0))->capture_default_str();
+    command->add_option("--seconds", options->seconds)
+        ->check(CLI::Range(1.0, 86'400.0))
+        ->capture_default_str();
     command->add_option("--data", options->data, "a directory with MNIST's IDX files; default: a generator");
     command->add_option("--keep", options->keep, "a new directory for the group, kept at the end");
     CLI::Option* given = command->add_option("--threshold", *threshold, "of the squared distance, Delta")

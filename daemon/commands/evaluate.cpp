@@ -34,14 +34,17 @@ learner::EvaluationProgress progress_on_terminal(std::size_t samples) {
 void print(const EvaluateOptions& options, const FetchedModel& model, const learner::Evaluation& result) {
     const char* which = options.reference ? "reference" : "current";
     if (options.as_json) {
-        const nlohmann::json report{{"model", which},          {"loss", result.loss},
-                                    {"accuracy", result.accuracy}, {"samples", result.samples},
-                                    {"batches", model.batches},  {"applied", model.applied}};
+        const nlohmann::json report{{"model", which},
+                                    {"loss", result.loss},
+                                    {"accuracy", result.accuracy},
+                                    {"samples", result.samples},
+                                    {"batches", model.batches},
+                                    {"applied", model.applied}};
         std::printf("%s\n", report.dump().c_str());
         return;
     }
-    fmt::print("{} model after {} batches: loss {:.4f}, accuracy {:.2f}% on {} samples\n", which, model.batches,
-               result.loss, 100 * result.accuracy, result.samples);
+    fmt::print("{} model after {} batches: loss {:.4f}, accuracy {:.2f}% on {} samples\n", which,
+               model.batches, result.loss, 100 * result.accuracy, result.samples);
 }
 
 int run(const EvaluateOptions& options) {
@@ -51,8 +54,8 @@ int run(const EvaluateOptions& options) {
         config->data.source = DataSource::idx;
         config->data.directory = options.data;
     }
-    const auto model =
-        fetch_model(config->peer.control_socket, options.reference ? WhichModel::reference : WhichModel::current);
+    const auto model = fetch_model(config->peer.control_socket,
+                                   options.reference ? WhichModel::reference : WhichModel::current);
     if (!model) return complain(exit_not_running, model.error().message);
     auto network = make_network(*config);
     if (!network) return complain(exit_usage, network.error().message);
@@ -74,8 +77,10 @@ void add_evaluate(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("evaluate", "loss and accuracy of a running peer's model on a test set");
     command->add_option("--config", options->config, "the peer's config")->capture_default_str();
-    command->add_option("--data", options->data, "a directory with an IDX test set; default: the config's data");
-    command->add_flag("--reference", options->reference, "the group's reference instead of this peer's model");
+    command->add_option("--data", options->data,
+                        "a directory with an IDX test set; default: the config's data");
+    command->add_flag("--reference", options->reference,
+                      "the group's reference instead of this peer's model");
     command->add_flag("--json", options->as_json);
     command->callback([options, &result] { result.exit_code = run(*options); });
 }

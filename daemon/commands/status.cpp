@@ -38,10 +38,11 @@ void print_status(const json& status) {
     fmt::print("peer       {} ({}), up {:.0f} s, start {}\n", peer.at("name").get<std::string>(),
                peer.at("id").get<std::string>(), peer.at("uptime_seconds").get<double>(),
                peer.at("start").get<std::uint64_t>());
-    fmt::print("group      {}: term {}, coordinator {}, this peer is {}{}\n",
-               group.at("cluster").get<std::string>(), group.at("term").get<std::uint64_t>(),
-               name_of(status, group.at("coordinator")), group.at("role").get<std::string>(),
-               group.at("quorum").get<bool>() ? "" : "; NO MAJORITY IN REACH: training goes on, averaging waits");
+    fmt::print(
+        "group      {}: term {}, coordinator {}, this peer is {}{}\n", group.at("cluster").get<std::string>(),
+        group.at("term").get<std::uint64_t>(), name_of(status, group.at("coordinator")),
+        group.at("role").get<std::string>(),
+        group.at("quorum").get<bool>() ? "" : "; NO MAJORITY IN REACH: training goes on, averaging waits");
     for (const json& member : group.at("members"))
         fmt::print("           {:<8}  {:<8}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
                    member.at("state").get<std::string>(), member.at("name").get<std::string>(),
@@ -50,7 +51,8 @@ void print_status(const json& status) {
     const json& rounds = status.at("rounds");
     fmt::print("rounds     {} full, {} partial, {} failed here; reference version {}\n",
                rounds.at("full").get<std::uint64_t>(), rounds.at("partial").get<std::uint64_t>(),
-               rounds.at("failed").get<std::uint64_t>(), status.at("reference").at("index").get<std::uint64_t>());
+               rounds.at("failed").get<std::uint64_t>(),
+               status.at("reference").at("index").get<std::uint64_t>());
     const json& bytes = status.at("bytes");
     fmt::print("bytes      {} sent ({} of models), {} received\n", bytes.at("sent").get<std::uint64_t>(),
                bytes.at("model_sent").get<std::uint64_t>(), bytes.at("received").get<std::uint64_t>());
@@ -77,8 +79,8 @@ int run(const PeerChoice& choice, bool as_json) {
     try {
         print_status(*status);
     } catch (const json::exception& error) {
-        return complain(exit_failure, std::string("parleyd is of another version than parley (") + error.what() +
-                                          "); use --json");
+        return complain(exit_failure, std::string("parleyd is of another version than parley (") +
+                                          error.what() + "); use --json");
     }
     return exit_ok;
 }

@@ -21,7 +21,7 @@ namespace {
 using Time = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds look_interval{500};
-constexpr std::chrono::seconds block_interval{5};     // between two tables where nothing can be redrawn
+constexpr std::chrono::seconds block_interval{5};  // between two tables where nothing can be redrawn
 constexpr std::chrono::seconds messages_interval{2};
 
 // A signal handler may touch nothing else.
@@ -29,7 +29,8 @@ volatile std::sig_atomic_t interrupted = 0;
 
 void interrupt_on_signals() {
     interrupted = 0;
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, [](int) { interrupted = 1; });
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+        std::signal(number, [](int) { interrupted = 1; });
 }
 
 double seconds_since(Time::time_point start) {
@@ -132,9 +133,10 @@ int run_demo(const DemoOptions& options) {
     std::fflush(stdout);
     (*group)->stop();
     if (summary.has_learned_together()) return exit_ok;
-    return complain(exit_failure,
-                    "no round was decided: the peers never left the threshold or never found a coordinator. Try "
-                    "more --seconds or a smaller --threshold; --keep DIR keeps the logs");
+    return complain(
+        exit_failure,
+        "no round was decided: the peers never left the threshold or never found a coordinator. Try "
+        "more --seconds or a smaller --threshold; --keep DIR keeps the logs");
 }
 
 }  // namespace parley::daemon

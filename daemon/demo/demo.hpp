@@ -1,5 +1,5 @@
-// `parley demo`: a whole group on this machine, with a live view and a summary. It starts real daemons, watches
-// them through their control sockets and leaves no process behind.
+// `parley demo`: a whole group on this machine, with a live view and a summary. It starts real daemons,
+// watches them through their control sockets and leaves no process behind.
 #pragma once
 
 #include "daemon/demo/group.hpp"

@@ -16,7 +16,8 @@
 namespace parley::daemon {
 namespace {
 
-constexpr std::uint16_t first_port = 20'000;  // below the range that outgoing connections take their ports from
+constexpr std::uint16_t first_port =
+    20'000;  // below the range that outgoing connections take their ports from
 constexpr std::uint16_t ports = 12'000;
 constexpr int port_attempts_max = 1'000;
 constexpr std::chrono::seconds stop_time_max{8};
@@ -47,7 +48,9 @@ Result<std::vector<std::uint16_t>> choose_ports(std::size_t count) {
     return chosen;
 }
 
-std::string endpoint(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
+std::string endpoint(std::uint16_t port) {
+    return "127.0.0.1:" + std::to_string(port);
+}
 
 // What all the peers of the group have in common.
 Config common_config(const DemoOptions& options) {
@@ -176,9 +179,11 @@ Result<void> DemoPeer::start_again() {
 }
 
 void DemoGroup::stop() {
-    for (DemoPeer& peer : peers_) peer.process.terminate();
+    for (DemoPeer& peer : peers_)
+        peer.process.terminate();
     const auto deadline = std::chrono::steady_clock::now() + stop_time_max;
-    for (DemoPeer& peer : peers_) peer.process.wait_until(deadline);
+    for (DemoPeer& peer : peers_)
+        peer.process.wait_until(deadline);
 }
 
 DemoGroup::~DemoGroup() {

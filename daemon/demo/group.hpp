@@ -49,7 +49,7 @@ public:
     const std::vector<DemoPeer>& peers() const { return peers_; }
     const std::filesystem::path& directory() const { return directory_; }
     const Config& config() const { return peers_.front().config; }  // what all have in common
-    void stop();  // gracefully, then by force
+    void stop();                                                    // gracefully, then by force
 
 private:
     DemoGroup() = default;

@@ -17,8 +17,10 @@ void read_status(const json& status, PeerFigures& figures) {
     const json& rounds = status.at("rounds");
     figures.role = group.at("role").get<std::string>();
     figures.term = group.at("term").get<std::uint64_t>();
-    figures.coordinator = group.at("coordinator").is_string() ? group.at("coordinator").get<std::string>() : "";
-    for (const json& id : group.at("coordinators_seen")) figures.coordinators.insert(id.get<std::string>());
+    figures.coordinator =
+        group.at("coordinator").is_string() ? group.at("coordinator").get<std::string>() : "";
+    for (const json& id : group.at("coordinators_seen"))
+        figures.coordinators.insert(id.get<std::string>());
     figures.state = learner.at("state").get<std::string>();
     figures.samples = learner.at("samples").get<std::uint64_t>();
     figures.batches = learner.at("batches").get<std::uint64_t>();
@@ -44,7 +46,8 @@ void add_counters(PeerFigures& sum, const PeerFigures& more) {
     sum.bytes_sent += more.bytes_sent;
     sum.model_bytes_sent += more.model_bytes_sent;
     sum.rounds_failed += more.rounds_failed;
-    for (const auto& [type, bytes] : more.sent_by_type) sum.sent_by_type[type] += bytes;
+    for (const auto& [type, bytes] : more.sent_by_type)
+        sum.sent_by_type[type] += bytes;
 }
 
 }  // namespace
@@ -53,7 +56,8 @@ Observer::Observer(DemoGroup& group)
     : group_(group), figures_(group.peers().size()), bases_(group.peers().size()) {}
 
 void Observer::look(bool with_messages) {
-    for (std::size_t i = 0; i < figures_.size(); ++i) look_at(i, with_messages);
+    for (std::size_t i = 0; i < figures_.size(); ++i)
+        look_at(i, with_messages);
 }
 
 void Observer::look_at(std::size_t i, bool with_messages) {

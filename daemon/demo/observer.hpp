@@ -1,4 +1,5 @@
-// What the demo knows of its peers: their last status and counters, kept when a peer dies or is started again.
+// What the demo knows of its peers: their last status and counters, kept when a peer dies or is started
+// again.
 #pragma once
 
 #include <chrono>
@@ -18,9 +19,9 @@ struct PeerFigures {
     std::string ended;               // how the process we started ended; empty: it runs
     bool was_started_again = false;  // by hand, after that
     std::string role;
-    std::string coordinator;         // the id it believes in
+    std::string coordinator;  // the id it believes in
     std::uint64_t term = 0;
-    std::string state;               // of the training
+    std::string state;  // of the training
     std::uint64_t samples = 0;
     std::uint64_t batches = 0;
     double loss = 0;

@@ -37,7 +37,8 @@ Result<ChildProcess> ChildProcess::spawn(const std::filesystem::path& program,
     std::vector<std::string> words{program.string()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
-    for (std::string& word : words) pointers.push_back(word.data());
+    for (std::string& word : words)
+        pointers.push_back(word.data());
     pointers.push_back(nullptr);
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
@@ -49,9 +50,7 @@ Result<ChildProcess> ChildProcess::spawn(const std::filesystem::path& program,
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)),
-      ended_(std::move(other.ended_)),
-      exit_code_(other.exit_code_) {}
+    : pid_(std::exchange(other.pid_, -1)), ended_(std::move(other.ended_)), exit_code_(other.exit_code_) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
     if (this == &other) return *this;
@@ -62,7 +61,9 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
     return *this;
 }
 
-ChildProcess::~ChildProcess() { kill_and_reap(); }
+ChildProcess::~ChildProcess() {
+    kill_and_reap();
+}
 
 void ChildProcess::kill_and_reap() {
     if (pid_ < 0 || ended()) return;
@@ -87,7 +88,9 @@ void ChildProcess::signal(int number) const {
     if (pid_ >= 0 && !ended_) ::kill(pid_, number);
 }
 
-void ChildProcess::terminate() { signal(SIGTERM); }
+void ChildProcess::terminate() {
+    signal(SIGTERM);
+}
 
 bool ChildProcess::wait_until(std::chrono::steady_clock::time_point deadline) {
     while (!ended()) {

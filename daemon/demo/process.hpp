@@ -17,7 +17,8 @@ namespace parley::daemon {
 class ChildProcess {
 public:
     // Standard output and error go to `log`, appended. The child leads a process group of its own, so that a
-    // Ctrl-C on the terminal reaches the owner alone. Spawn from the main thread: the kernel watches the thread.
+    // Ctrl-C on the terminal reaches the owner alone. Spawn from the main thread: the kernel watches the
+    // thread.
     static Result<ChildProcess> spawn(const std::filesystem::path& program,
                                       const std::vector<std::string>& arguments,
                                       const std::filesystem::path& log);

@@ -27,7 +27,8 @@ Result<Mean> mean_of_models(DemoGroup& group, const Observer& observer) {
         const auto model = fetch_model(group.peers()[i].config.peer.control_socket, WhichModel::current);
         if (!model) continue;  // it died just now: the others are what is left of the group
         sum.resize(model->parameters.size());
-        for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += static_cast<double>(model->parameters[k]);
+        for (std::size_t k = 0; k < sum.size(); ++k)
+            sum[k] += static_cast<double>(model->parameters[k]);
         batches.push_back(model->batches);
     }
     if (batches.empty()) return failure("no peer is left to take a model from");
@@ -47,7 +48,7 @@ void print_contributions(std::FILE* out, const DemoSummary& summary, const DemoG
         const double part = summary.samples > 0 ? 100.0 * static_cast<double>(figures.samples) /
                                                       static_cast<double>(summary.samples)
                                                 : 0;
-        const std::string fate = figures.ended.empty()           ? ""
+        const std::string fate = figures.ended.empty()       ? ""
                                  : figures.was_started_again ? "; " + figures.ended + ", started again"
                                                              : "; DIED: " + figures.ended;
         fmt::print(out, "  {:<8} {:>9} samples ({:.1f}%){}\n", group.peers()[i].name, figures.samples, part,
@@ -79,7 +80,8 @@ DemoSummary summarise(const Observer& observer) {
         summary.rounds_full = std::max(summary.rounds_full, figures.rounds_full);
         summary.rounds_partial = std::max(summary.rounds_partial, figures.rounds_partial);
         summary.rounds_failed += figures.rounds_failed;
-        for (const auto& [type, bytes] : figures.sent_by_type) summary.sent_by_type[type] += bytes;
+        for (const auto& [type, bytes] : figures.sent_by_type)
+            summary.sent_by_type[type] += bytes;
         const std::uint64_t synchronisation = 2 * figures.parameters * sizeof(float);
         summary.continuous_bytes += figures.batches * synchronisation;
         summary.periodic_10_bytes += figures.batches / 10 * synchronisation;
@@ -90,8 +92,9 @@ DemoSummary summarise(const Observer& observer) {
 
 void print_summary(std::FILE* out, const DemoSummary& summary, const DemoGroup& group,
                    const Observer& observer) {
-    fmt::print(out, "\n{} peers, {:.1f} s{}: {} samples in {} batches\n", group.peers().size(), summary.seconds,
-               summary.interrupted ? " (interrupted)" : "", summary.samples, summary.batches);
+    fmt::print(out, "\n{} peers, {:.1f} s{}: {} samples in {} batches\n", group.peers().size(),
+               summary.seconds, summary.interrupted ? " (interrupted)" : "", summary.samples,
+               summary.batches);
     if (summary.evaluation_error.empty()) {
         fmt::print(out, "mean model     loss {:.4f}, accuracy {:.2f}% on {} samples nobody trained on\n",
                    summary.evaluation.loss, 100 * summary.evaluation.accuracy, summary.evaluation.samples);
@@ -108,14 +111,16 @@ void print_summary(std::FILE* out, const DemoSummary& summary, const DemoGroup& 
                bytes_text(summary.continuous_bytes), bytes_text(summary.periodic_10_bytes),
                bytes_text(summary.periodic_50_bytes));
     fmt::print(out, "coordinators  ");
-    for (const std::string& id : observer.coordinators()) fmt::print(out, " {}", observer.name_of(id));
+    for (const std::string& id : observer.coordinators())
+        fmt::print(out, " {}", observer.name_of(id));
     fmt::print(out, "\ncontributions\n");
     print_contributions(out, summary, group, observer);
 }
 
 json summary_json(const DemoSummary& summary, const DemoGroup& group, const Observer& observer) {
     json coordinators = json::array();
-    for (const std::string& id : observer.coordinators()) coordinators.push_back(observer.name_of(id));
+    for (const std::string& id : observer.coordinators())
+        coordinators.push_back(observer.name_of(id));
     json contributions = json::array();
     for (std::size_t i = 0; i < group.peers().size(); ++i) {
         const PeerFigures& figures = observer.figures()[i];

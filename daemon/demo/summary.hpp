@@ -25,8 +25,8 @@ struct DemoSummary {
     std::uint64_t bytes_sent = 0;
     std::uint64_t model_bytes_sent = 0;
     std::map<std::string, std::uint64_t> sent_by_type;
-    // Computed, not measured: every synchronisation moves each peer's model to the coordinator and the average
-    // back, 2 x parameters x 4 bytes, every batch or every b batches.
+    // Computed, not measured: every synchronisation moves each peer's model to the coordinator and the
+    // average back, 2 x parameters x 4 bytes, every batch or every b batches.
     std::uint64_t continuous_bytes = 0;
     std::uint64_t periodic_10_bytes = 0;
     std::uint64_t periodic_50_bytes = 0;
@@ -35,7 +35,8 @@ struct DemoSummary {
 };
 
 DemoSummary summarise(const Observer& observer);
-void print_summary(std::FILE* out, const DemoSummary& summary, const DemoGroup& group, const Observer& observer);
+void print_summary(std::FILE* out, const DemoSummary& summary, const DemoGroup& group,
+                   const Observer& observer);
 nlohmann::json summary_json(const DemoSummary& summary, const DemoGroup& group, const Observer& observer);
 
 }  // namespace parley::daemon

@@ -27,8 +27,8 @@ std::string role_text(const PeerFigures& figures) {
 
 std::string peer_line(const DemoPeer& peer, const PeerFigures& figures) {
     const double threshold = peer.config.averaging.divergence_threshold;
-    return fmt::format("{:<8} {:>7}  {:<12} {:>9} {:>8.4f} {:>6.1f}%  {:>8.4f} {} {:>5} {:>5} {:>9}", peer.name,
-                       peer.process.pid(), role_text(figures), figures.samples, figures.loss,
+    return fmt::format("{:<8} {:>7}  {:<12} {:>9} {:>8.4f} {:>6.1f}%  {:>8.4f} {} {:>5} {:>5} {:>9}",
+                       peer.name, peer.process.pid(), role_text(figures), figures.samples, figures.loss,
                        100 * figures.accuracy, figures.distance, bar(figures.distance, threshold),
                        figures.rounds_full, figures.rounds_partial, bytes_text(figures.bytes_sent));
 }
@@ -56,9 +56,9 @@ std::vector<std::string> draw(const DemoGroup& group, const Observer& observer, 
     std::vector<std::string> lines;
     lines.push_back(fmt::format("{:5.0f} s   term {}, coordinator {}, threshold {}", seconds, term,
                                 observer.name_of(coordinator), threshold));
-    lines.push_back(fmt::format("{:<8} {:>7}  {:<12} {:>9} {:>8} {:>7}  {:<22} {:>5} {:>5} {:>9}", "peer", "pid",
-                                "role", "samples", "loss", "correct", "distance to reference", "full", "part",
-                                "sent"));
+    lines.push_back(fmt::format("{:<8} {:>7}  {:<12} {:>9} {:>8} {:>7}  {:<22} {:>5} {:>5} {:>9}", "peer",
+                                "pid", "role", "samples", "loss", "correct", "distance to reference", "full",
+                                "part", "sent"));
     for (std::size_t i = 0; i < peers.size(); ++i)
         lines.push_back(peer_line(peers[i], observer.figures()[i]));
     return lines;

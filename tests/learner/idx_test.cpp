@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(several_gzip_members_are_one_content) {
 BOOST_AUTO_TEST_CASE(random_damage_never_does_worse_than_an_error) {
     RandomStream random(2);
     std::size_t refused = 0;
-    for (int round = 0; round < 20'000; ++round) {
+    for (int round = 0; round < 4'000; ++round) {
         Bytes images = round % 2 ? good_images() : gzip(good_images());
         const std::uint32_t changes = 1 + random.below(4);
         for (std::uint32_t i = 0; i < changes; ++i) {
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(random_damage_never_does_worse_than_an_error) {
         refused += !dataset.has_value();
         if (dataset) BOOST_REQUIRE_EQUAL(dataset->pixels.size(), 12u);
     }
-    BOOST_TEST(refused > 10'000u);
+    BOOST_TEST(refused > 2'000u);
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_is_read_with_the_names_of_mnist) {

@@ -117,7 +117,6 @@ void Network::connect(std::size_t a, std::size_t b) {
         }
         side.session = hosts_[host]->awake();  // a crash may have been injected by that very call
         side.session_number = number;
-        side.dialling = false;
         if (side.session) hosts_[host]->connected(other);
     }
 }

@@ -19,7 +19,7 @@ public:
     void attach(std::vector<Host*> hosts);
 
     void send(std::size_t from, std::size_t to, const Message& message);
-    // Keep trying to connect, until it succeeds.
+    // Keep trying to connect whenever there is no connection, as long as `from` lives.
     void dial(std::size_t from, std::size_t to);
     void host_started(std::size_t host);
     void host_died(std::size_t host);

@@ -1,5 +1,6 @@
 #include "tests/sim/settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -43,6 +44,7 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     settings.drift_size = 0.03 * uniform_unit(rng);
     settings.checkpoint_interval = between(rng, 1s, 12s);
     settings.disk_delay = chance(rng, 0.2) ? between(rng, 100ms, 800ms) : between(rng, 1ms, 30ms);
+    settings.checkpoint_interval = std::max(settings.checkpoint_interval, 5 * settings.disk_delay);  // or it drowns
     settings.latency = between(rng, 500us, 8ms);
     settings.fault_interval = scaled(settings, 3.0 + 4.0 * uniform_unit(rng));
     settings.safety_phase = between(rng, 90s, 120s);

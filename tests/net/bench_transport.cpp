@@ -1,0 +1,122 @@
+// Measures handshakes and bulk throughput over loopback, both ends in one thread. Not a test: it judges
+// nothing.
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <memory>
+
+#include "net/handshake.hpp"
+#include "net/transport.hpp"
+
+using namespace parley;
+using namespace parley::net;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void measure_handshakes() {
+    const Identity a = Identity::generate();
+    const Identity b = Identity::generate();
+    const ClusterSecret secret = ClusterSecret::generate();
+    const auto start = Clock::now();
+    int count = 0;
+    for (; seconds_since(start) < 1; ++count) {
+        Handshake initiator = Handshake::initiate(a, secret, "bench", Channel::control);
+        Handshake responder = Handshake::respond(b, {secret}, "bench");
+        const auto first = initiator.take_output();
+        responder.feed(ByteView(first).first(preamble_bytes));
+        responder.feed(ByteView(first).subspan(preamble_bytes));
+        const auto second = responder.take_output();
+        initiator.feed(ByteView(second).first(1));
+        initiator.feed(ByteView(second).subspan(1));
+        responder.feed(initiator.take_output());
+        CHECK(initiator.finished() && responder.finished());
+    }
+    std::printf("handshakes, both sides computed: %.0f/s\n", count / seconds_since(start));
+
+    const ClusterSecret other = ClusterSecret::generate();
+    const auto refused = Handshake::initiate(a, other, "bench", Channel::control).take_output();
+    const auto again = Clock::now();
+    for (count = 0; seconds_since(again) < 0.5; ++count) {
+        Handshake responder = Handshake::respond(b, {secret}, "bench");
+        responder.feed(ByteView(refused).first(preamble_bytes));
+        responder.feed(ByteView(refused).subspan(preamble_bytes));
+        CHECK(responder.failure().has_value());
+    }
+    std::printf("strangers refused at the first message: %.0f/s\n", count / seconds_since(again));
+}
+
+struct Ends {
+    boost::asio::io_context io;
+    std::unique_ptr<Transport> a;
+    std::unique_ptr<Transport> b;
+    std::size_t received = 0;
+    std::size_t connected = 0;
+
+    Ends() {
+        const ClusterSecret secret = ClusterSecret::generate();
+        for (auto* end : {&a, &b}) {
+            TransportHandlers handlers;
+            handlers.on_message = [this](const PeerId&, Channel, Bytes body) { received += body.size(); };
+            handlers.on_connected = [this](const PeerId&, const Bytes&, const RemoteEndpoint&) {
+                ++connected;
+            };
+            TransportConfig config{Identity::generate(), secret, {}, "bench", "127.0.0.1", 0, {}, {}};
+            config.limits.connections_per_address_burst = 1e6;
+            config.limits.connections_per_address_per_second = 1e6;
+            config.limits.dial_delay_min = config.limits.dial_delay_max = std::chrono::milliseconds(1);
+            *end = std::move(Transport::create(io, std::move(config), std::move(handlers)).value());
+        }
+        a->dial("127.0.0.1", b->listen_port());
+        until([this] { return a->is_bulk_ready(b->self()) && b->is_bulk_ready(a->self()); });
+    }
+    void until(const std::function<bool()>& condition) {
+        while (!condition())
+            io.run_one();
+    }
+};
+
+void measure_bulk(std::size_t message_bytes) {
+    Ends ends;
+    const auto message = std::make_shared<const Bytes>(message_bytes);
+    const auto start = Clock::now();
+    while (seconds_since(start) < 2) {
+        const std::size_t before = ends.received;
+        CHECK(ends.a->send(ends.b->self(), Channel::bulk, message) == SendResult::sent_to_queue);
+        ends.until([&] { return ends.received > before; });
+    }
+    std::printf("bulk, messages of %zu bytes: %.0f MB/s\n", message_bytes,
+                static_cast<double>(ends.received) / 1e6 / seconds_since(start));
+}
+
+void measure_connections() {
+    Ends ends;
+    const auto start = Clock::now();
+    const std::size_t before = ends.connected;
+    while (seconds_since(start) < 1) {
+        ends.a->disconnect(ends.b->self(), "bench");
+        ends.until(
+            [&] { return !ends.a->is_connected(ends.b->self()) && !ends.b->is_connected(ends.a->self()); });
+        ends.until(
+            [&] { return ends.a->is_connected(ends.b->self()) && ends.b->is_connected(ends.a->self()); });
+    }
+    std::printf("reconnections on loopback, control and bulk: %.0f/s\n",
+                static_cast<double>(ends.connected - before) / 2 / seconds_since(start));
+}
+
+}  // namespace
+
+int main() {
+    measure_handshakes();
+    measure_connections();
+    for (const std::size_t bytes : {std::size_t{100'000}, std::size_t{5'000'000}, std::size_t{50'000'000}}) {
+        measure_bulk(bytes);
+    }
+}
