@@ -124,8 +124,9 @@ StorageResult<std::uint64_t> check_sealed_header(ByteSpan header, std::uint64_t 
                        std::string(format.magic));
     const auto version = reader.get<std::uint32_t>();
     if (version != format.version)
-        return damaged(name + " has format version " + std::to_string(version) + ", this program reads " +
-                       std::to_string(format.version) + "; use the program that wrote it");
+        return damaged(name +
+                       " is damaged, or was written by another version of this program: its format is " +
+                       std::to_string(version) + ", this program reads " + std::to_string(format.version));
     reader.get<std::uint32_t>();
     const auto length = reader.get<std::uint64_t>();
     if (length != file_bytes - sealed_header_bytes)

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_al
     check_refused("data", "features = 0", {"from 1 to 100000"});
     check_refused("data", "batches_per_second = -1", {"from 0 to 1e+06"});
     check_refused("data", "seed = -1", {"from 0 to"});
-    check_refused("model", "preset = \"mpl\"", {"= 'mpl': must be one of \"mlp\", \"mnist-cnn\""});
+    check_refused("model", "preset = \"mpl\"", {"must be one of \"mlp\", \"mnist-cnn\""});
     check_refused("model", "hidden = 32", {"must be a list of numbers"});
     check_refused("model", "hidden = [32, 0]", {"model.hidden = 0: must be a whole number from 1"});
     check_refused("peer", "listen = \"7700\"", {"must be \"host:port\""});

@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_blob_is_removed_and_reported) {
     const std::string good = read_text(file);
     for (std::size_t at = 0; at <= good.size(); ++at) {
         std::string bad = good.substr(0, at);
-        if (at == good.size()) bad[0] ^= 1;
+        if (at == good.size()) bad[0] = static_cast<char>(bad[0] ^ 1);
         write_text(file, bad);
         const auto opened = open_state(directory.path());
         BOOST_TEST(opened.blobs.empty());
