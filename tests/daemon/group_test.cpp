@@ -18,10 +18,10 @@ BOOST_AUTO_TEST_CASE(three_peers_decide_rounds_agree_on_the_reference_and_stop_w
     });
     const json status = status_of(group->peers()[0]);
     BOOST_TEST(status["group"]["members"].size() == 3U);
-    BOOST_TEST(status["group"]["quorum"] == true);
-    BOOST_TEST(status["peer"]["name"] == "peer-1");
+    BOOST_TEST((status["group"]["quorum"] == true));
+    BOOST_TEST((status["peer"]["name"] == "peer-1"));
     BOOST_TEST(status["learner"]["samples"].get<std::uint64_t>() > 0U);
-    BOOST_TEST(status["learner"]["state"] == "training");
+    BOOST_TEST((status["learner"]["state"] == "training"));
     BOOST_TEST(status["bytes"]["model_sent"].get<std::uint64_t>() > 0U);
     BOOST_TEST(status["reference"]["hash"].get<std::string>().size() == 64U);
     const auto checkpoint = ask(group->peers()[0].config.peer.control_socket, "POST", "/checkpoint");

@@ -26,7 +26,7 @@ void expect_refusal(std::function<void(Config&)> change, const std::vector<std::
     for (const DemoPeer& peer : group->peers()) {
         const json status = status_of(peer);
         BOOST_REQUIRE(!status.is_null());
-        BOOST_TEST(status["group"]["quorum"] == false);
+        BOOST_TEST((status["group"]["quorum"] == false));
         BOOST_TEST(rounds_of(status) == 0U);
         BOOST_TEST(!status["connections"]["refused_latest"].empty());
         BOOST_TEST(status["learner"]["samples"].get<std::uint64_t>() > 0U);  // alone, but at work
