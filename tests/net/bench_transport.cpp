@@ -5,8 +5,10 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "net/handshake.hpp"
 #include "net/transport.hpp"
@@ -25,9 +27,9 @@ void measure_handshakes() {
     const Identity a = Identity::generate();
     const Identity b = Identity::generate();
     const ClusterSecret secret = ClusterSecret::generate();
-    const auto start = Clock::now();
+    const Stopwatch watch;
     int count = 0;
-    for (; seconds_since(start) < 1; ++count) {
+    for (; watch.seconds() < 1; ++count) {
         Handshake initiator = Handshake::initiate(a, secret, "bench", Channel::control);
         Handshake responder = Handshake::respond(b, {secret}, "bench");
         const auto first = initiator.take_output();
@@ -39,18 +41,18 @@ void measure_handshakes() {
         responder.feed(initiator.take_output());
         CHECK(initiator.finished() && responder.finished());
     }
-    std::printf("handshakes, both sides computed: %.0f/s\n", count / seconds_since(start));
+    watch.print("handshakes, both sides computed", count, "/s");
 
     const ClusterSecret other = ClusterSecret::generate();
     const auto refused = Handshake::initiate(a, other, "bench", Channel::control).take_output();
-    const auto again = Clock::now();
-    for (count = 0; seconds_since(again) < 0.5; ++count) {
+    const Stopwatch again;
+    for (count = 0; again.seconds() < 0.5; ++count) {
         Handshake responder = Handshake::respond(b, {secret}, "bench");
         responder.feed(ByteView(refused).first(preamble_bytes));
         responder.feed(ByteView(refused).subspan(preamble_bytes));
         CHECK(responder.failure().has_value());
     }
-    std::printf("strangers refused at the first message: %.0f/s\n", count / seconds_since(again));
+    again.print("strangers refused at the first message", count, "/s");
 }
 
 struct Ends {
@@ -86,29 +88,28 @@ struct Ends {
 void measure_bulk(std::size_t message_bytes) {
     Ends ends;
     const auto message = std::make_shared<const Bytes>(message_bytes);
-    const auto start = Clock::now();
-    while (seconds_since(start) < 2) {
+    const Stopwatch watch;
+    while (watch.seconds() < 2) {
         const std::size_t before = ends.received;
         CHECK(ends.a->send(ends.b->self(), Channel::bulk, message) == SendResult::sent_to_queue);
         ends.until([&] { return ends.received > before; });
     }
-    std::printf("bulk, messages of %zu bytes: %.0f MB/s\n", message_bytes,
-                static_cast<double>(ends.received) / 1e6 / seconds_since(start));
+    const std::string what = "bulk, messages of " + std::to_string(message_bytes) + " bytes, both ends";
+    watch.print(what.c_str(), static_cast<double>(ends.received) / 1e6, "MB/s");
 }
 
 void measure_connections() {
     Ends ends;
-    const auto start = Clock::now();
+    const Stopwatch watch;
     const std::size_t before = ends.connected;
-    while (seconds_since(start) < 1) {
+    while (watch.seconds() < 1) {
         ends.a->disconnect(ends.b->self(), "bench");
         ends.until(
             [&] { return !ends.a->is_connected(ends.b->self()) && !ends.b->is_connected(ends.a->self()); });
         ends.until(
             [&] { return ends.a->is_connected(ends.b->self()) && ends.b->is_connected(ends.a->self()); });
     }
-    std::printf("reconnections on loopback, control and bulk: %.0f/s\n",
-                static_cast<double>(ends.connected - before) / 2 / seconds_since(start));
+    watch.print("reconnections on loopback", static_cast<double>(ends.connected - before) / 2, "/s");
 }
 
 }  // namespace
