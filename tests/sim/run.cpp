@@ -21,15 +21,18 @@ struct Options {
     bool both = false;
     bool verbose = false;
     bool hash = false;
+    bool first_only = false;
     std::size_t tail = 40;
 };
 
 constexpr const char* usage =
-    "usage: sim_run (--seed N | --seeds A..B) [--biased | --both] [--verbose] [--hash] [--tail LINES]\n"
+    "usage: sim_run (--seed N | --seeds A..B) [--biased | --both] [--verbose] [--hash]\n"
+    "               [--first-only] [--tail LINES]\n"
     "  --biased   late messages, crashes at the worst instants, isolated coordinators\n"
     "  --both     every seed plain and biased\n"
     "  --verbose  the whole transcript\n"
     "  --hash     one line a run: seed and transcript hash\n"
+    "  --first-only  stop at the first broken run\n"
     "  --tail     transcript lines shown with a broken invariant (40, at most 120)\n";
 
 std::string program;
@@ -76,6 +79,7 @@ std::optional<Options> parse(int argc, char** argv) {
         else if (argument == "--both") options.both = true;
         else if (argument == "--verbose") options.verbose = true;
         else if (argument == "--hash") options.hash = true;
+        else if (argument == "--first-only") options.first_only = true;
         else if (argument == "--seed" || argument == "--seeds") {
             if (!parse_range(value, options)) return std::nullopt;
             ++i;
@@ -139,6 +143,7 @@ int main(int argc, char** argv) {
     Totals totals;
     const auto begin = std::chrono::steady_clock::now();
     for (std::uint64_t seed = options->first; seed <= options->last; ++seed) {
+        if (options->first_only && totals.failures > 0) break;
         if (options->both || !options->biased) run_one(seed, false, *options, totals);
         if (options->both || options->biased) run_one(seed, true, *options, totals);
     }
