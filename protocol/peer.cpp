@@ -304,7 +304,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                      {state.hard_state.term, state.hard_state.voted_for}, std::move(state.records), applied,
                      next_rng(), now),
         .history = History(initial_hash),
-        .blobs = BlobTable(state.blobs, config.timing),
+        .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing),
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
                                     config.initial_model, initial_hash, config.timing},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),

@@ -24,8 +24,9 @@ struct Timing {
         Timing timing;
         timing.heartbeat = 100ms;
         timing.election_timeout = 1s;
-        timing.election_spread = 200ms;
-        timing.election_slot = 30ms;
+        // Wider than a vote takes when two disks are busy: a vote costs two synced writes.
+        timing.election_spread = 600ms;
+        timing.election_slot = 100ms;
         timing.notice_interval = 500ms;
         timing.fetch_retry = 300ms;
         timing.member_heartbeat = 300ms;

@@ -56,7 +56,7 @@ std::string endpoint(std::uint16_t port) {
 Config common_config(const DemoOptions& options) {
     Config config;
     config.cluster.name = "demo";
-    config.cluster.profile = TimingProfile::fast;
+    config.cluster.profile = TimingProfile::lan;
     config.training.checkpoint_seconds = 5;
     if (options.data.empty()) {
         config.data.source = DataSource::graphical_model;

@@ -19,8 +19,11 @@ namespace parley {
 
 class BlobTable {
 public:
-    BlobTable(std::set<ModelHash> durable, const Timing& timing)
-        : durable_(std::move(durable)), fetch_deadline_(timing.fetch_retry, timing.answer_max) {}
+    BlobTable(std::set<ModelHash> durable, Term term, const Timing& timing)
+        : durable_(std::move(durable)), fetch_deadline_(timing.fetch_retry, timing.answer_max) {
+        // Rounds from before this start may still be decided, until a record of a later term is.
+        for (const ModelHash& hash : durable_) undecided_[hash] = {term, std::uint64_t(-1)};
+    }
 
     // A model that was pushed for `round` or that answers a fetch; its hash is checked. False: nobody wants it.
     bool arrived(Instant now, const Blob& blob, bool is_push);

@@ -108,12 +108,12 @@ void Participant::drop_snapshot() {
 // --- applying ---------------------------------------------------------------------------------------------
 
 void Participant::apply(Instant now, const RecordLog& log, const History& history, BlobTable& blobs) {
-    while (applied_ < history.last())
-        if (!apply_record(now, applied_.next(), log, history, blobs)) return;
-    renew_reference(now, history, blobs);
+    while (applied_ < history.last() && apply_record(now, applied_.next(), log, history, blobs)) {}
+    if (applied_ == history.last()) renew_reference(now, history, blobs);
     if (deferred_ && applied_ >= deferred_->query.base) {
         const Asked asked = *std::exchange(deferred_, std::nullopt);
-        if (asked.query.term == term_ && asked.query.round > highest_round_) accept(asked);
+        const bool is_open = asked.query.round > history.latest_round();
+        if (asked.query.term == term_ && asked.query.round > highest_round_ && is_open) accept(asked);
     }
 }
 
