@@ -19,9 +19,16 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
+class Stopwatch {
+public:
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+    void print(const char* what, double amount, const char* unit) const {
+        std::printf("%-60s %10.0f %s\n", what, amount / seconds(), unit);
+    }
+
+private:
+    Clock::time_point start_ = Clock::now();
+};
 
 void measure_handshakes() {
     const Identity a = Identity::generate();

@@ -66,8 +66,8 @@ std::string public_of(const std::string& secret_hex) {
 NoiseVector from_paragraph(std::map<std::string, std::string> values) {
     NoiseVector vector;
     vector.protocol = values["handshake"];
-    vector.initiator_begins_transport = true;
     const std::string psk = values["preshared_key"];
+    vector.initiator_begins_transport = !psk.empty();  // as the file's generator does it
     const std::vector<std::string> psks =
         psk.empty() ? std::vector<std::string>{} : std::vector<std::string>{psk};
     const std::string initiator_static = values["init_static"];
