@@ -44,8 +44,8 @@ BOOST_AUTO_TEST_CASE(each_start_has_a_higher_incarnation_and_finds_what_was_kept
     BOOST_TEST(second.records.size() == 1U);
     BOOST_TEST(second.blobs.contains(hash));
     BOOST_TEST(second.notes.empty());
-    BOOST_TEST((std::filesystem::status(directory / "a/b").permissions() &
-                std::filesystem::perms::others_all) == std::filesystem::perms::none);
+    BOOST_TEST(((std::filesystem::status(directory / "a/b").permissions() &
+                std::filesystem::perms::others_all) == std::filesystem::perms::none));
 }
 
 BOOST_AUTO_TEST_CASE(two_daemons_never_share_a_directory) {

@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_changed_bit_anywhere_is_refused_loudly) {
     TemporaryDirectory directory;
     const SmallLog small = small_log(directory);
     for (std::size_t at = 0; at < small.text.size(); ++at) {
-        for (const unsigned char mask : {0x01, 0x80, 0xff}) {
+        for (const int mask : {0x01, 0x80, 0xff}) {
             std::string damaged_text = small.text;
             damaged_text[at] = static_cast<char>(static_cast<unsigned char>(damaged_text[at]) ^ mask);
             write_text(directory / "log", damaged_text);

@@ -67,7 +67,7 @@ NoiseVector from_paragraph(std::map<std::string, std::string> values) {
     NoiseVector vector;
     vector.protocol = values["handshake"];
     const std::string psk = values["preshared_key"];
-    vector.initiator_begins_transport = !psk.empty();  // as the file's generator does it
+    vector.any_transport_order = true;
     const std::vector<std::string> psks =
         psk.empty() ? std::vector<std::string>{} : std::vector<std::string>{psk};
     const std::string initiator_static = values["init_static"];
