@@ -1,5 +1,6 @@
 #include "daemon/trainer.hpp"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -94,6 +95,7 @@ TrainerNews Trainer::take_news() {
 // --- the thread -----------------------------------------------------------------------------------------
 
 void Trainer::run() {
+    static_cast<void>(::pthread_setname_np(::pthread_self(), "training"));  // for top -H and profilers
     lower_priority(config_.nice);
     next_batch_ = std::chrono::steady_clock::now();
     report(false, Urgency::now);

@@ -1,5 +1,7 @@
 #include "daemon/worker.hpp"
 
+#include <pthread.h>
+
 namespace parley::daemon {
 
 void Worker::enqueue(std::function<void()> job) {
@@ -21,6 +23,7 @@ void Worker::finish() {
 }
 
 void Worker::run() {
+    static_cast<void>(::pthread_setname_np(::pthread_self(), "storage"));  // for top -H and profilers
     for (;;) {
         std::function<void()> job;
         {

@@ -9,10 +9,6 @@
 namespace parley::learner {
 namespace {
 
-// Patches of one matrix product. Half of the second-level cache of a current core: the columns are written,
-// read by the product, and in the backward pass written again; beyond the cache each of these goes to memory.
-constexpr std::size_t columns_bytes_target = std::size_t{1} << 20;
-
 struct WeightsAndBiases {
     std::span<const float> weights;
     std::span<const float> biases;
@@ -52,16 +48,15 @@ void Dense::initialise(std::span<float> parameters, std::mt19937_64& random) con
 
 void Dense::forward(std::span<const float> parameters, const float* x, float* y, std::size_t samples) const {
     const auto [weights, biases] = split(parameters, outputs);
-    kernels::multiply_add_bias(x, weights.data(), biases.data(), y, samples, inputs, outputs);
+    kernels::multiply(kernels::dense_rows(x, samples, inputs), weights.data(), biases.data(), y, outputs);
 }
 
 void Dense::backward(std::span<const float> parameters, std::span<float> gradient, const float* x,
                      const float* dy, float* dx, std::size_t samples) const {
     const auto [weights, biases] = split(parameters, outputs);
-    float* const biases_gradient = gradient.data() + weights.size();
-    kernels::multiply_transposed_left(x, dy, gradient.data(), inputs, samples, outputs, false);
-    kernels::sum_rows(dy, biases_gradient, samples, outputs, false);
-    if (dx) kernels::multiply_transposed_right(dy, weights.data(), dx, samples, outputs, inputs);
+    kernels::multiply_transposed(kernels::dense_rows(x, samples, inputs), dy, gradient.data(), outputs);
+    kernels::sum_rows(dy, gradient.data() + weights.size(), samples, outputs);
+    if (dx) kernels::multiply_by_transposed(dy, weights.data(), dx, samples, outputs, inputs);
 }
 
 // --- convolution --------------------------------------------------------------------------------------
@@ -75,47 +70,46 @@ void Convolution::initialise(std::span<float> parameters, std::mt19937_64& rando
     initialise_with_zero_biases(parameters, filters, patch_size(), receptive_field * filters, random);
 }
 
-std::size_t Convolution::images_per_product() const {
-    const std::size_t image_bytes = output().height * output().width * patch_size() * sizeof(float);
-    return std::max<std::size_t>(1, columns_bytes_target / image_bytes);
+// The patches of `samples` images of this shape: the rows that the weights are multiplied with.
+kernels::Rows Convolution::patches(const float* images, Shape image, std::size_t samples) const {
+    const std::size_t line = std::size_t{image.width} * image.channels;
+    return {.base = images,
+            .images = samples,
+            .lines = image.height - kernel + 1,
+            .pixels = image.width - kernel + 1,
+            .image_stride = image.size(),
+            .line_stride = line,
+            .pixel_stride = image.channels,
+            .runs = kernel,
+            .run_length = std::size_t{kernel} * image.channels,
+            .run_stride = line};
 }
 
-void Convolution::forward(std::span<const float> parameters, const float* x, float* y, std::size_t samples) {
+void Convolution::forward(std::span<const float> parameters, const float* x, float* y,
+                          std::size_t samples) const {
     const auto [weights, biases] = split(parameters, filters);
-    const std::size_t pixels = std::size_t{output().height} * output().width;
-    const std::size_t step = std::min(samples, images_per_product());
-    grow(columns, step * pixels * patch_size());
-    for (std::size_t first = 0; first < samples; first += step) {
-        const std::size_t images = std::min(step, samples - first);
-        kernels::image_to_columns(x + first * input.size(), columns.data(), images,
-                                  {input.height, input.width, input.channels, kernel});
-        kernels::multiply_add_bias(columns.data(), weights.data(), biases.data(),
-                                   y + first * pixels * filters, images * pixels, patch_size(), filters);
-    }
+    kernels::multiply(patches(x, input, samples), weights.data(), biases.data(), y, filters);
 }
 
 void Convolution::backward(std::span<const float> parameters, std::span<float> gradient, const float* x,
                            const float* dy, float* dx, std::size_t samples) {
     const auto [weights, biases] = split(parameters, filters);
-    const kernels::PatchShape shape{input.height, input.width, input.channels, kernel};
-    const std::size_t pixels = std::size_t{output().height} * output().width;
-    const std::size_t step = std::min(samples, images_per_product());
-    grow(columns, step * pixels * patch_size());
-    if (dx) grow(columns_gradient, step * pixels * patch_size());
-    if (dx) std::fill_n(dx, samples * input.size(), 0.0f);
-    for (std::size_t first = 0; first < samples; first += step) {
-        const std::size_t images = std::min(step, samples - first);
-        const std::size_t rows = images * pixels;
-        const float* const dy_rows = dy + first * pixels * filters;
-        // Copying the patches again is cheaper than keeping those of the whole batch in memory.
-        kernels::image_to_columns(x + first * input.size(), columns.data(), images, shape);
-        kernels::multiply_transposed_left(columns.data(), dy_rows, gradient.data(), patch_size(), rows,
-                                          filters, first > 0);
-        kernels::sum_rows(dy_rows, gradient.data() + weights.size(), rows, filters, first > 0);
-        if (!dx) continue;
-        kernels::multiply_transposed_right(dy_rows, weights.data(), columns_gradient.data(), rows, filters,
-                                           patch_size());
-        kernels::add_columns_to_image(columns_gradient.data(), dx + first * input.size(), images, shape);
+    const Shape out = output();
+    kernels::multiply_transposed(patches(x, input, samples), dy, gradient.data(), filters);
+    kernels::sum_rows(dy, gradient.data() + weights.size(), samples * out.height * out.width, filters);
+    if (!dx) return;
+    // Each input pixel gathers what its outputs send back: a convolution of dy, with a border of zeros, and the
+    // weights turned round. One image at a time, so that its copy stays in the second-level cache.
+    const std::uint32_t border = kernel - 1;
+    const Shape padded{out.height + 2 * border, out.width + 2 * border, filters};
+    grow(flipped_weights, weights.size());
+    grow(bordered_gradient, padded.size());  // new values are zero; the border is never written
+    kernels::flip_weights(weights.data(), flipped_weights.data(), kernel, input.channels, filters);
+    for (std::size_t sample = 0; sample < samples; ++sample) {
+        kernels::copy_into_border(dy + sample * out.size(), bordered_gradient.data(), out.height, out.width, filters,
+                                  border);
+        kernels::multiply(patches(bordered_gradient.data(), padded, 1), flipped_weights.data(), nullptr,
+                          dx + sample * input.size(), input.channels);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "learner/aligned.hpp"
 #include "learner/dataset.hpp"
+#include "learner/kernels/kernels.hpp"
 #include "learner/random.hpp"
 
 namespace parley::learner {
@@ -41,25 +42,27 @@ struct Dense {
 
 // Valid padding, stride 1. x[samples x height x width x channels], W[kernel x kernel x channels x filters]
 // seen as one matrix, b[filters], y[samples x (height - kernel + 1) x (width - kernel + 1) x filters].
-// Channels last makes the patches of im2col times W the output itself, with nothing to transpose in either
-// direction.
+// With the channels last a line of a patch is one run of neighbouring values, and the patches times W are the output
+// itself: nothing is copied or transposed.
 struct Convolution {
     static constexpr bool in_place = false;
     Shape input;
     std::uint32_t kernel = 3;
     std::uint32_t filters = 0;
-    AlignedFloats columns;  // patches of as many images as fit the cache: see images_per_product()
-    AlignedFloats columns_gradient;
+    AlignedFloats flipped_weights;    // scratch of backward
+    AlignedFloats bordered_gradient;  // dy of one image within zeros
 
     Shape output() const { return {input.height - kernel + 1, input.width - kernel + 1, filters}; }
     std::size_t patch_size() const { return std::size_t{kernel} * kernel * input.channels; }
     std::size_t parameter_count() const { return patch_size() * filters + filters; }
     std::string description() const;
     void initialise(std::span<float> parameters, std::mt19937_64& random) const;
-    void forward(std::span<const float> parameters, const float* x, float* y, std::size_t samples);
+    void forward(std::span<const float> parameters, const float* x, float* y, std::size_t samples) const;
     void backward(std::span<const float> parameters, std::span<float> gradient, const float* x,
                   const float* dy, float* dx, std::size_t samples);
-    std::size_t images_per_product() const;
+
+private:
+    kernels::Rows patches(const float* images, Shape image, std::size_t samples) const;
 };
 
 // The largest of each window x window square; stride = window; a remainder at the right and lower edge is

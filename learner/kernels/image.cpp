@@ -1,63 +1,28 @@
-// Patches and pooling over images whose channels lie side by side.
+// Around convolutions, and pooling: images whose channels lie side by side.
 #include <cstring>
 
 #include "learner/kernels/kernels.hpp"
 
 namespace parley::learner::kernels {
-namespace {
 
-// One row of a patch is contiguous in the image: kernel pixels with all their channels.
-struct PatchGeometry {
-    explicit PatchGeometry(PatchShape shape)
-        : row_values(shape.width * shape.channels),
-          image_values(shape.height * row_values),
-          patch_row_values(shape.kernel * shape.channels),
-          out_height(shape.height - shape.kernel + 1),
-          out_width(shape.width - shape.kernel + 1) {}
-
-    std::size_t row_values, image_values, patch_row_values, out_height, out_width;
-};
-
-// Calls visit(image offset, columns offset) for each row of each patch, in the order of the columns.
-template <class Visit>
-void for_each_patch_row(std::size_t count, PatchShape shape, const PatchGeometry& geometry, Visit visit) {
-    std::size_t column = 0;
-    for (std::size_t image = 0; image < count; ++image) {
-        for (std::size_t y = 0; y < geometry.out_height; ++y) {
-            for (std::size_t x = 0; x < geometry.out_width; ++x) {
-                const std::size_t corner =
-                    image * geometry.image_values + y * geometry.row_values + x * shape.channels;
-                for (std::size_t row = 0; row < shape.kernel; ++row) {
-                    visit(corner + row * geometry.row_values, column);
-                    column += geometry.patch_row_values;
-                }
-            }
-        }
+void flip_weights(const float* weights, float* flipped, std::size_t kernel, std::size_t channels,
+                  std::size_t filters) {
+    const std::size_t places = kernel * kernel;
+    for (std::size_t place = 0; place < places; ++place) {
+        const float* const from = weights + (places - 1 - place) * channels * filters;
+        float* const to = flipped + place * channels * filters;
+        for (std::size_t filter = 0; filter < filters; ++filter)
+            for (std::size_t channel = 0; channel < channels; ++channel)
+                to[filter * channels + channel] = from[channel * filters + filter];
     }
 }
 
-}  // namespace
-
-void image_to_columns(const float* images, float* columns, std::size_t count, PatchShape shape) {
-    const PatchGeometry geometry(shape);
-    const std::size_t values = geometry.patch_row_values;
-    for_each_patch_row(count, shape, geometry, [=](std::size_t from, std::size_t to) {
-        if (values < 16) {  // a call of memcpy costs more than a few values
-            for (std::size_t i = 0; i < values; ++i)
-                columns[to + i] = images[from + i];
-        } else {
-            std::memcpy(columns + to, images + from, values * sizeof(float));
-        }
-    });
-}
-
-void add_columns_to_image(const float* columns, float* images, std::size_t count, PatchShape shape) {
-    const PatchGeometry geometry(shape);
-    const std::size_t values = geometry.patch_row_values;
-    for_each_patch_row(count, shape, geometry, [=](std::size_t to, std::size_t from) {
-        for (std::size_t i = 0; i < values; ++i)
-            images[to + i] += columns[from + i];
-    });
+void copy_into_border(const float* image, float* padded, std::size_t height, std::size_t width,
+                      std::size_t channels, std::size_t border) {
+    const std::size_t line = (width + 2 * border) * channels;
+    for (std::size_t y = 0; y < height; ++y)
+        std::memcpy(padded + (y + border) * line + border * channels, image + y * width * channels,
+                    width * channels * sizeof(float));
 }
 
 void max_pool(const float* images, float* pooled, std::uint32_t* winners, std::size_t count,

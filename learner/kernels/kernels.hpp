@@ -16,33 +16,42 @@ PARLEY_KERNELS_API const char* kernel_variant();
 
 // --- matrix products ----------------------------------------------------------------------------------
 
-// c[rows x columns] = bias[columns] in each row + a[rows x inner] b[inner x columns]
-PARLEY_KERNELS_API void multiply_add_bias(const float* a, const float* b, const float* bias, float* c,
-                                          std::size_t rows, std::size_t inner, std::size_t columns);
+// A matrix whose rows need not lie one behind the other. Row (image, line, pixel), counted in this order, begins at
+// base + image * image_stride + line * line_stride + pixel * pixel_stride and has runs * run_length values: `runs`
+// runs of run_length neighbours, run_stride apart. So the patches of a convolution are rows of a matrix without
+// being copied: a run is one line of a patch.
+struct Rows {
+    const float* base;
+    std::size_t images, lines, pixels;
+    std::size_t image_stride, line_stride, pixel_stride;
+    std::size_t runs, run_length, run_stride;
+};
+
+// a[rows x columns], dense
+inline Rows dense_rows(const float* a, std::size_t rows, std::size_t columns) {
+    return {a, rows, 1, 1, columns, 0, 0, 1, columns, 0};
+}
+
+// c[rows x columns] = bias[columns] in each row (nullptr: zeros) + a[rows x inner] b[inner x columns]
+PARLEY_KERNELS_API void multiply(const Rows& a, const float* b, const float* bias, float* c, std::size_t columns);
+// c[inner x columns] = a[rows x inner]^T b[rows x columns]
+PARLEY_KERNELS_API void multiply_transposed(const Rows& a, const float* b, float* c, std::size_t columns);
 // c[rows x columns] = a[rows x inner] b[columns x inner]^T
-PARLEY_KERNELS_API void multiply_transposed_right(const float* a, const float* b, float* c, std::size_t rows,
-                                                  std::size_t inner, std::size_t columns);
-// c[rows x columns] (+)= a[inner x rows]^T b[inner x columns]
-PARLEY_KERNELS_API void multiply_transposed_left(const float* a, const float* b, float* c, std::size_t rows,
-                                                 std::size_t inner, std::size_t columns, bool accumulate);
-// sums[columns] (+)= the sum of the rows of a[rows x columns]
-PARLEY_KERNELS_API void sum_rows(const float* a, float* sums, std::size_t rows, std::size_t columns,
-                                 bool accumulate);
+PARLEY_KERNELS_API void multiply_by_transposed(const float* a, const float* b, float* c, std::size_t rows,
+                                               std::size_t inner, std::size_t columns);
+// sums[columns] = the sum of the rows of a[rows x columns]
+PARLEY_KERNELS_API void sum_rows(const float* a, float* sums, std::size_t rows, std::size_t columns);
 
 // --- convolution and pooling -----------------------------------------------------------------------------
 
-struct PatchShape {
-    std::size_t height, width, channels;  // of an image
-    std::size_t kernel;                   // patches are kernel x kernel, stride 1, no padding
-};
-
-// columns[(images * out_height * out_width) x (kernel * kernel * channels)]: the patch of each output pixel
-// in a row
-PARLEY_KERNELS_API void image_to_columns(const float* images, float* columns, std::size_t count,
-                                         PatchShape shape);
-// images += columns, each value where image_to_columns took it from
-PARLEY_KERNELS_API void add_columns_to_image(const float* columns, float* images, std::size_t count,
-                                             PatchShape shape);
+// flipped[kernel x kernel x filters x channels] = weights[kernel x kernel x channels x filters], turned by 180
+// degrees: a convolution with them takes a gradient back to the input
+PARLEY_KERNELS_API void flip_weights(const float* weights, float* flipped, std::size_t kernel, std::size_t channels,
+                                     std::size_t filters);
+// The inner part of padded[(height + 2 border) x (width + 2 border) x channels] <- image[height x width x channels];
+// the border is left alone
+PARLEY_KERNELS_API void copy_into_border(const float* image, float* padded, std::size_t height, std::size_t width,
+                                         std::size_t channels, std::size_t border);
 
 struct PoolShape {
     std::size_t height, width, channels;
@@ -55,8 +64,7 @@ PARLEY_KERNELS_API void max_pool(const float* images, float* pooled, std::uint32
 PARLEY_KERNELS_API void max_pool_gradient(const float* pooled_gradient, const std::uint32_t* winners,
                                           float* images_gradient, std::size_t count, PoolShape shape);
 
-// --- element by element
-// -------------------------------------------------------------------------------------
+// --- element by element -----------------------------------------------------------------------------------
 
 PARLEY_KERNELS_API void relu(float* values, std::size_t count);
 // gradient <- gradient where output > 0, else 0
@@ -64,8 +72,7 @@ PARLEY_KERNELS_API void relu_gradient(const float* output, float* gradient, std:
 PARLEY_KERNELS_API void multiply_elements(const float* factors, float* values, std::size_t count);
 PARLEY_KERNELS_API void scale_bytes(const std::uint8_t* bytes, float scale, float* values, std::size_t count);
 
-// --- on the flat block of parameters
-// --------------------------------------------------------------------------
+// --- on the flat block of parameters ------------------------------------------------------------------------
 
 // velocity <- momentum velocity + gradient + weight_decay parameters; parameters -= learning_rate velocity.
 // velocity may be null if momentum is 0.

@@ -130,15 +130,28 @@ BOOST_AUTO_TEST_CASE(convolution_gradients_match_differences) {
     BOOST_TEST(errors.input < tolerance);
 }
 
-BOOST_AUTO_TEST_CASE(convolution_equals_direct_loops_also_over_several_products) {
-    // 24 x 24 outputs of patches of 3 x 3 x 32: one image a product, so three images take three.
-    Convolution layer{{26, 26, 32}, 3, 6, {}, {}};
-    BOOST_TEST(layer.images_per_product() == 1u);
-    const std::vector<float> parameters = random_values(layer.parameter_count(), 11);
-    const std::vector<float> x = random_values(3 * layer.input.size(), 12);
-    std::vector<float> y(3 * layer.output().size());
-    layer.forward(parameters, x.data(), y.data(), 3);
-    BOOST_TEST(largest_difference(y, naive_convolution(layer, parameters, x, 3)) < 1e-4);
+// Filters that fill strips of every width, and patches whose lines are shorter and longer than a chunk of the sum.
+BOOST_AUTO_TEST_CASE(convolution_equals_direct_loops) {
+    const Convolution layers[] = {{{26, 26, 32}, 3, 6, {}, {}},
+                                  {{9, 12, 1}, 3, 64, {}, {}},
+                                  {{7, 6, 50}, 5, 87, {}, {}},
+                                  {{5, 5, 2}, 1, 33, {}, {}}};
+    for (const Convolution& layer : layers) {
+        const std::vector<float> parameters = random_values(layer.parameter_count(), 11);
+        const std::vector<float> x = random_values(3 * layer.input.size(), 12);
+        std::vector<float> y(3 * layer.output().size());
+        layer.forward(parameters, x.data(), y.data(), 3);
+        BOOST_TEST(largest_difference(y, naive_convolution(layer, parameters, x, 3)) < 2e-4);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(convolution_gradients_match_differences_for_other_kernels) {
+    for (const std::uint32_t kernel : {1u, 2u, 4u}) {
+        const Shape input{6, 5, 2};
+        const Errors errors = check_layer(Convolution{input, kernel, 3, {}, {}}, input.size(), 2);
+        BOOST_TEST(errors.parameters < tolerance);
+        BOOST_TEST(errors.input < tolerance);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(convolution_gradient_of_a_batch_is_the_sum_over_its_images) {

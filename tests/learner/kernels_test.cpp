@@ -25,6 +25,67 @@ BOOST_AUTO_TEST_CASE(the_library_tells_its_variant) {
 #endif
 }
 
+namespace {
+
+double element(const std::vector<float>& matrix, std::size_t row, std::size_t column, std::size_t columns) {
+    return static_cast<double>(matrix[row * columns + column]);
+}
+
+struct Sizes {
+    std::size_t rows, inner, columns;
+};
+// Around every tile, strip, block of rows and chunk of the sum.
+const Sizes products[] = {{1, 1, 1},   {10, 128, 10}, {7, 300, 65},  {97, 5, 16},  {200, 129, 33},
+                          {6, 64, 64}, {3, 17, 131},  {96, 128, 48}, {5, 1000, 7}, {11, 33, 8}};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(products_are_those_of_doubles_at_every_shape) {
+    for (const auto [rows, inner, columns] : products) {
+        BOOST_TEST_CONTEXT(rows << " x " << inner << " x " << columns) {
+            const auto a = random_values(rows * inner, 1), b = random_values(inner * columns, 2),
+                       bias = random_values(columns, 3), d = random_values(rows * columns, 4);
+            std::vector<float> c(rows * columns, 7.0f), transposed(inner * columns, 7.0f), back(rows * inner, 7.0f);
+            kernels::multiply(kernels::dense_rows(a.data(), rows, inner), b.data(), bias.data(), c.data(), columns);
+            kernels::multiply_transposed(kernels::dense_rows(a.data(), rows, inner), d.data(), transposed.data(),
+                                         columns);
+            kernels::multiply_by_transposed(d.data(), b.data(), back.data(), rows, columns, inner);
+            for (std::size_t i = 0; i < rows; ++i) {
+                for (std::size_t j = 0; j < columns; ++j) {
+                    double sum = static_cast<double>(bias[j]);
+                    for (std::size_t k = 0; k < inner; ++k)
+                        sum += element(a, i, k, inner) * element(b, k, j, columns);
+                    BOOST_REQUIRE_SMALL(element(c, i, j, columns) - sum, 1e-4);
+                }
+                for (std::size_t k = 0; k < inner; ++k) {
+                    double sum = 0;
+                    for (std::size_t j = 0; j < columns; ++j)
+                        sum += element(d, i, j, columns) * element(b, k, j, columns);
+                    BOOST_REQUIRE_SMALL(element(back, i, k, inner) - sum, 1e-4);
+                }
+            }
+            for (std::size_t k = 0; k < inner; ++k) {
+                for (std::size_t j = 0; j < columns; ++j) {
+                    double sum = 0;
+                    for (std::size_t i = 0; i < rows; ++i)
+                        sum += element(a, i, k, inner) * element(d, i, j, columns);
+                    BOOST_REQUIRE_SMALL(element(transposed, k, j, columns) - sum, 1e-4);
+                }
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_product_without_bias_begins_at_zero) {
+    const auto a = random_values(8 * 20, 1), b = random_values(20 * 24, 2);
+    const std::vector<float> zeros(24, 0.0f);
+    std::vector<float> with(8 * 24, 7.0f), without(8 * 24, 7.0f);
+    const kernels::Rows rows = kernels::dense_rows(a.data(), 8, 20);
+    kernels::multiply(rows, b.data(), zeros.data(), with.data(), 24);
+    kernels::multiply(rows, b.data(), nullptr, without.data(), 24);
+    BOOST_TEST(with == without, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(squared_distance_is_that_of_doubles_at_every_length) {
     for (const std::size_t length : lengths) {
         const auto a = random_values(length, 1), b = random_values(length, 2);
