@@ -1,4 +1,6 @@
 // parleyd: one peer, until it is told to stop. Exit codes: daemon/exit_codes.hpp.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -27,6 +29,13 @@ void stop_on_signals(boost::asio::signal_set& signals, Driver& driver) {
         driver.stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
         stop_on_signals(signals, driver);  // the second one does not wait for a checkpoint
     });
+}
+
+// Every round takes and returns blocks of the model's size. By default glibc gives such blocks back to the system, which
+// then fills fresh pages with zeros for the next round: more work than the copies themselves.
+void keep_freed_memory() {
+    static_cast<void>(::mallopt(M_MMAP_THRESHOLD, 32 << 20));  // the largest that is allowed
+    static_cast<void>(::mallopt(M_TRIM_THRESHOLD, 256 << 20));
 }
 
 int run(const Config& config) {
@@ -62,6 +71,7 @@ int main(int argc, char** argv) {
         return app.exit(error) == 0 ? exit_ok : exit_usage;
     }
     std::signal(SIGPIPE, SIG_IGN);
+    keep_freed_memory();
     const auto config = load_config(file);
     if (!config) return complain(exit_usage, config.error().message);
     try {

@@ -57,7 +57,7 @@ Config common_config(const DemoOptions& options) {
     Config config;
     config.cluster.name = "demo";
     config.cluster.profile = TimingProfile::lan;
-    config.training.checkpoint_seconds = 5;
+    config.training.checkpoint_seconds = 20;
     if (options.data.empty()) {
         config.data.source = DataSource::graphical_model;
         config.data.batches_per_second = 200;
@@ -68,7 +68,8 @@ Config common_config(const DemoOptions& options) {
         config.data.source = DataSource::idx;
         config.data.directory = std::filesystem::absolute(options.data);
         config.training.learning_rate = 0.1;
-        config.averaging.divergence_threshold = options.threshold.value_or(0.7);
+        config.training.momentum = 0.5;
+        config.averaging.divergence_threshold = options.threshold.value_or(2.5);
     }
     return config;
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "daemon/storage/byte_io.hpp"
@@ -28,7 +29,8 @@ void get_smoothed(ByteReader& reader, Smoothed& mean) {
     mean.weight = reader.get<double>();
 }
 
-// Everything but the three large blocks, which follow in this order: weights, velocity, snapshot.
+// Everything but the three large blocks, which follow in this order: weights, velocity, snapshot. A snapshot that was
+// taken this moment equals the weights and is written as an empty block.
 FileBytes encode_fields(const std::string& model, const learner::LearnerState& learner,
                         const AppliedState& applied) {
     ByteWriter writer;
@@ -85,6 +87,7 @@ std::optional<Decoded> decode(ByteSpan bytes) {
     if (has_pending) {
         Parameters snapshot;
         reader.get_range<float>(snapshot);
+        if (snapshot.empty()) snapshot = decoded.checkpoint.learner.parameters;
         if (snapshot.size() != decoded.checkpoint.learner.parameters.size()) return std::nullopt;
         pending.model = std::make_shared<const Parameters>(std::move(snapshot));
         applied.pending = std::move(pending);
@@ -168,7 +171,10 @@ StorageResult<void> CheckpointStore::write(const std::string& model, const learn
     add_block(learner.velocity);
     if (applied.pending) {
         CHECK(applied.pending->model && applied.pending->model->size() == learner.parameters.size());
-        add_block(*applied.pending->model);
+        static const Parameters same_as_weights;
+        const bool is_same = std::memcmp(applied.pending->model->data(), learner.parameters.data(),
+                                         learner.parameters.size() * sizeof(float)) == 0;
+        add_block(is_same ? same_as_weights : *applied.pending->model);
     }
 
     const std::filesystem::path latest = directory_ / "checkpoint";

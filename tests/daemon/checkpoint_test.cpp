@@ -64,6 +64,24 @@ BOOST_AUTO_TEST_CASE(all_of_it_comes_back) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_snapshot_that_equals_the_weights_is_written_once_and_comes_back) {
+    TemporaryDirectory directory;
+    const learner::LearnerState state = learner_state(1);
+    AppliedState other = applied_state(1, true), same = other;
+    same.pending->model = std::make_shared<const Parameters>(state.parameters);
+    const auto file_bytes = [&](const AppliedState& applied) {
+        BOOST_REQUIRE(CheckpointStore(directory.path()).write(model_name, state, applied));
+        return std::filesystem::file_size(directory.path() / "checkpoint");
+    };
+    BOOST_REQUIRE(other.pending->model->size() == state.parameters.size());
+    const auto bytes_of_other = file_bytes(other);
+    BOOST_TEST(bytes_of_other - file_bytes(same) == state.parameters.size() * sizeof(float));
+    const auto loaded = load(directory);
+    BOOST_REQUIRE(loaded.checkpoint->applied.pending.has_value());
+    BOOST_TEST((*loaded.checkpoint->applied.pending->model == state.parameters));
+    check_equal(loaded.checkpoint->learner, state);
+}
+
 BOOST_AUTO_TEST_CASE(a_learner_without_momentum_has_no_velocity) {
     TemporaryDirectory directory;
     learner::LearnerState state = learner_state(1);
