@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -85,10 +86,18 @@ int put_in_place(const std::string& aside, const std::string& file, IfExists if_
     return failed;
 }
 
+// systemd hands a credential to a service's user by an access list, which shows as a permission of the group; the
+// directory around it lets nobody else in.
+bool is_credential(const std::filesystem::path& file) {
+    const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
+    return directory != nullptr && *directory != '\0' && file.parent_path() == directory;
+}
+
 Result<void> check_owner_only(const std::filesystem::path& file, const struct stat& status) {
     if (!S_ISREG(status.st_mode))
         return failure(file.string() + " is not a plain file; point to the key's own file");
-    if ((status.st_mode & 077) != 0) {
+    const mode_t forbidden = is_credential(file) ? 037 : 077;
+    if ((status.st_mode & forbidden) != 0) {
         return failure(file.string() + " can be read or changed by others: run `chmod 600 " + file.string() +
                        "`, and replace the secret if somebody may have read it");
     }

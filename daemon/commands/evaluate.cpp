@@ -81,7 +81,7 @@ void add_evaluate(CLI::App& app, CommandResult& result) {
                         "a directory with an IDX test set; default: the config's data");
     command->add_flag("--reference", options->reference,
                       "the group's reference instead of this peer's model");
-    command->add_flag("--json", options->as_json);
+    command->add_flag("--json", options->as_json, "the result as one JSON object");
     command->callback([options, &result] { result.exit_code = run(*options); });
 }
 

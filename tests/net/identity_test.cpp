@@ -72,6 +72,20 @@ BOOST_AUTO_TEST_CASE(a_key_that_others_can_read_is_refused_with_the_remedy) {
     BOOST_TEST(loaded.error().message.find("chmod 600") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_systemd_hands_over_may_show_an_access_list_as_group_permission) {
+    const Folder folder, elsewhere;
+    const fs::path file = folder.path / "identity.key";
+    BOOST_REQUIRE(Identity::generate().save(file).has_value());
+    fs::permissions(file, fs::perms::owner_read | fs::perms::group_read);
+    ::setenv("CREDENTIALS_DIRECTORY", elsewhere.path.c_str(), 1);
+    BOOST_TEST(!Identity::load(file).has_value());
+    ::setenv("CREDENTIALS_DIRECTORY", folder.path.c_str(), 1);
+    BOOST_TEST(Identity::load(file).has_value());
+    fs::permissions(file, fs::perms::others_read, fs::perm_options::add);
+    BOOST_TEST(!Identity::load(file).has_value());
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 BOOST_AUTO_TEST_CASE(a_damaged_key_file_is_refused_wherever_the_damage_is) {
     const Folder folder;
     const fs::path file = folder.path / "identity.key";
