@@ -434,7 +434,11 @@ Bytes encode(const Message& message, HashFunction hash) {
 
 Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation& expected) {
     if (bytes.empty()) return failure("an empty message");
-    if (bytes[0] != model_marker) return decode_control(bytes);
+    if (bytes[0] != model_marker) {
+        // On the bulk connection as well: what is unpacked takes many times its length.
+        if (bytes.size() > limits::control_message_bytes_max) return failure("a control message that is too long");
+        return decode_control(bytes);
+    }
     if (bytes.size() < 3) return failure("a model message cut short");
     const std::size_t length = std::to_integer<std::size_t>(bytes[1]) | std::to_integer<std::size_t>(bytes[2]) << 8U;
     if (length > limits::model_header_bytes_max || length > bytes.size() - 3)

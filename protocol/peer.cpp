@@ -84,8 +84,9 @@ void Peer::Machines::receive(Instant, const PeerId& from, const Query& m) {
     if (is_coordinator(from, m.term)) participant.step(from, m);
 }
 
-void Peer::Machines::receive(Instant, const PeerId& from, const Abort& m) {
+void Peer::Machines::receive(Instant now, const PeerId& from, const Abort& m) {
     if (is_coordinator(from, m.term)) participant.step(m);
+    if (is_ours(m.term)) balancer.refuse(now, from, m.round);  // a member that cannot contribute
 }
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
@@ -101,12 +102,12 @@ void Peer::Machines::receive(Instant, const PeerId& from, const FetchBlob& m) {
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Contribution& m) {
     if (!is_ours(m.term)) return;
-    const bool is_sound = m.model && m.model->size() == config.parameter_count && std::isfinite(m.weight) &&
-                          m.weight > 0 &&
+    const bool is_sound = m.model && m.model->size() == config.parameter_count && m.weight == 1.0 &&
                           std::ranges::all_of(*m.model, [](float value) { return std::isfinite(value); });
     if (is_sound) return balancer.step(now, from, m);
-    output.events.push_back(Refused{from, "contributed a model of the wrong length or with a value that is not finite"});
-    balancer.refuse(now, from);
+    output.events.push_back(Refused{from, "contributed a model of the wrong length, with another weight than 1, or with a "
+                                         "value that is not finite"});
+    balancer.refuse(now, from, m.round);
 }
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
@@ -121,8 +122,8 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
         ready_due[m.hash] = {from, ready};
 }
 
-void Peer::Machines::receive(Instant, const PeerId& from, const Heartbeat& m) {
-    membership.step(m);
+void Peer::Machines::receive(Instant now, const PeerId& from, const Heartbeat& m) {
+    membership.step(now, from, m);
     applied_by[from] = m.applied;
     const bool is_same_version = m.reference == participant.reference_version();
     const bool is_known = !m.reference_hash.is_none() && !participant.reference_hash().is_none();
@@ -235,6 +236,11 @@ void Peer::Machines::collect_garbage() {
     applied_by[config.self] = durably_applied;
     std::set<ModelHash> in_use{participant.reference_hash()};
     if (const auto awaited = raft.awaited_blob()) in_use.insert(*awaited);
+    // Decided, not applied here yet: after a start from an older checkpoint these are not our last average alone.
+    for (LogIndex index = participant.applied().next(); index <= history.last(); index = index.next()) {
+        const Average* average = raft.log().at(index).average();
+        if (average != nullptr && average->includes(config.self)) in_use.insert(average->hash);
+    }
     blobs.collect_garbage(raft.log(), history, applied_by, in_use);
 }
 

@@ -15,6 +15,7 @@ struct Timing {
     Duration answer_max = 600s;          // and at most this long, whatever was observed
     Duration notice_interval = 2s;       // a violation is repeated, +- 20%, until it is served
     Duration fetch_retry = 1s;           // asking the next holder for a blob
+    Duration holder_patience = 60s;      // for the dead to come back with a blob that none of the living holds
     Duration member_heartbeat = 1s;      // to every connected member
     Duration suspect_after = 3s;         // of silence on an open connection
     Duration dead_after = 8s;            // of silence altogether
@@ -29,6 +30,7 @@ struct Timing {
         timing.election_slot = 100ms;
         timing.notice_interval = 500ms;
         timing.fetch_retry = 300ms;
+        timing.holder_patience = 10s;
         timing.member_heartbeat = 300ms;
         timing.suspect_after = 900ms;
         timing.dead_after = 2400ms;

@@ -85,8 +85,8 @@ void Balancer::step(Instant now, const PeerId& from, const Contribution& message
     settle_if_complete(now);
 }
 
-void Balancer::refuse(Instant now, const PeerId& from) {
-    if (!round_ || round_->stage != Stage::collect || !round_->asked.contains(from)) return;
+void Balancer::refuse(Instant now, const PeerId& from, RoundId id) {
+    if (!round_ || round_->id != id || round_->stage != Stage::collect || !round_->asked.contains(from)) return;
     if (!round_->answers.contains(from)) round_->lost.insert(from);
     settle_if_complete(now);
 }
@@ -101,7 +101,8 @@ void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
 
 void Balancer::settle_if_complete(Instant now) {
     if (!silent().empty()) return;
-    collect_deadline_.observe(now - round_->stage_started);
+    // Those who were given up would have taken longer: what the others took must not make us less patient again.
+    if (round_->lost.empty()) collect_deadline_.observe(now - round_->stage_started);
     settle(now);
 }
 
@@ -156,7 +157,11 @@ void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
         send(recipient, Blob{*term_, round.id, round.average.hash, model});
 }
 
-// REFERENCE: durable at a majority before it is proposed. BALANCE: at half of its set. Always at the coordinator.
+// REFERENCE: durable at a majority before it is proposed. BALANCE: at half of its set. Always at the coordinator, and
+// never there alone: the record is committed within milliseconds, and members of the set could not go on without the
+// average if its only holder died before it had reached them.
+std::size_t Balancer::copies_min() const { return std::min<std::size_t>(2, config_.members); }
+
 std::size_t Balancer::ready_needed() const {
     return round_->is_full ? majority() : (round_->average.balancing_set.size() + 1) / 2;
 }
@@ -164,7 +169,7 @@ std::size_t Balancer::ready_needed() const {
 void Balancer::step(Instant now, const PeerId& from, const Ready& message) {
     if (!round_ || round_->stage != Stage::reduce || message.round != round_->id) return;
     round_->ready.insert(from);
-    if (!round_->ready.contains(config_.self)) return;
+    if (!round_->ready.contains(config_.self) || round_->ready.size() < copies_min()) return;
     const auto counts = [this](const PeerId& id) { return round_->is_full || round_->average.includes(id); };
     if (static_cast<std::size_t>(std::ranges::count_if(round_->ready, counts)) < ready_needed()) return;
     reduce_deadline_.observe(now - round_->stage_started);

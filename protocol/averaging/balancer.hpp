@@ -53,7 +53,7 @@ public:
     void step(Instant now, const PeerId& from, const Contribution& message);
     void step(Instant now, const PeerId& from, const Ready& message);
     // A contribution that could not be used: its sender is not waited for.
-    void refuse(Instant now, const PeerId& from);
+    void refuse(Instant now, const PeerId& from, RoundId id);
     void alive_changed(Instant now, const std::set<PeerId>& alive);
     // A record was committed; it may be the open round's.
     void decided(Instant now, const Record& record);
@@ -107,6 +107,7 @@ private:
     [[nodiscard]] std::set<PeerId> violators(const Ground& ground);
     [[nodiscard]] std::vector<PeerId> silent() const;
     [[nodiscard]] std::size_t majority() const { return config_.members / 2 + 1; }
+    [[nodiscard]] std::size_t copies_min() const;
     [[nodiscard]] std::size_t ready_needed() const;
     template <class M>
     void send(const PeerId& to, M message) {

@@ -12,7 +12,13 @@ bool BlobTable::arrived(Instant now, const Blob& blob, bool is_push) {
     } else if (!is_push) {
         return false;
     }
-    if (is_push) undecided_[blob.hash] = blob.round;
+    if (is_push) {
+        // One round at a time is open in a term: what was pushed for an earlier one is decided or given up.
+        std::erase_if(undecided_, [&](const auto& entry) {
+            return entry.second.term == blob.round.term && entry.second <= blob.round;
+        });
+        undecided_[blob.hash] = blob.round;
+    }
     memory_[blob.hash] = blob.model;
     if (!durable_.contains(blob.hash) && storing_.insert(blob.hash).second) {
         ++stores_[blob.hash];
@@ -43,13 +49,13 @@ SharedModel BlobTable::want(Instant now, const ModelHash& hash) {
     if (durable_.contains(hash)) {
         if (loading_.insert(hash).second) output_.commands.push_back(LoadBlob{hash});
     } else if (!storing_.contains(hash)) {
-        fetches_.try_emplace(hash, Fetch{now, {}, 0, {}});
+        fetches_.try_emplace(hash, Fetch{now, now, {}, 0, {}});
     }
     return nullptr;
 }
 
 void BlobTable::want_durable(Instant now, const ModelHash& hash) {
-    if (!durable_.contains(hash) && !storing_.contains(hash)) fetches_.try_emplace(hash, Fetch{now, {}, 0, {}});
+    if (!durable_.contains(hash) && !storing_.contains(hash)) fetches_.try_emplace(hash, Fetch{now, now, {}, 0, {}});
 }
 
 void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash) {
@@ -59,12 +65,18 @@ void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& has
     if (found->second.missing_at.insert(from).second) found->second.due = now;
 }
 
-bool BlobTable::is_lost(const ModelHash& hash, std::size_t other_voters) const {
+bool BlobTable::is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const {
     const auto found = fetches_.find(hash);
-    return found != fetches_.end() && found->second.missing_at.size() >= other_voters;
+    if (found == fetches_.end()) return false;
+    const Fetch& fetch = found->second;
+    if (fetch.missing_at.size() >= other_voters) return true;
+    const bool is_majority = (fetch.missing_at.size() + 1) * 2 > other_voters + 1;
+    const auto lacks_it = [&fetch](const PeerId& holder) { return fetch.missing_at.contains(holder); };
+    return is_majority && now - fetch.since >= holder_patience_ && std::ranges::all_of(holders_, lacks_it);
 }
 
 void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
+    holders_ = holders;
     for (auto& [hash, fetch] : fetches_) {
         if (now < fetch.due) continue;
         if (holders.empty()) {

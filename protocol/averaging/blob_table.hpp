@@ -20,7 +20,8 @@ namespace parley {
 class BlobTable {
 public:
     BlobTable(std::set<ModelHash> durable, Term term, const Timing& timing)
-        : durable_(std::move(durable)), fetch_deadline_(timing.fetch_retry, timing.answer_max) {
+        : durable_(std::move(durable)), fetch_deadline_(timing.fetch_retry, timing.answer_max),
+          holder_patience_(timing.holder_patience) {
         // Rounds from before this start may still be decided, until a record of a later term is.
         for (const ModelHash& hash : durable_) undecided_[hash] = {term, std::uint64_t(-1)};
     }
@@ -40,9 +41,10 @@ public:
     void forget_wants() { fetches_.clear(); }
     [[nodiscard]] bool is_fetching() const { return !fetches_.empty(); }
 
-    // `from` does not hold it. True when every other voter has said so since the fetch began.
+    // `from` does not hold it. Lost: every other voter has said so since the fetch began; or a majority lacks it, with
+    // us, and those who have not answered have been away for long, for a holder may never come back.
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
-    [[nodiscard]] bool is_lost(const ModelHash& hash, std::size_t other_voters) const;
+    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const;
 
     // Sends due fetches, to the next of `holders` in turn.
     void advance(Instant now, const std::vector<PeerId>& holders);
@@ -62,6 +64,7 @@ public:
 
 private:
     struct Fetch {
+        Instant since{};
         Instant due{};
         Instant asked_at{};
         std::size_t tries = 0;
@@ -76,6 +79,8 @@ private:
     std::set<ModelHash> loading_;
     std::map<ModelHash, Fetch> fetches_;
     LearnedDeadline fetch_deadline_;
+    Duration holder_patience_;
+    std::vector<PeerId> holders_;  // the living others
     Output output_;
 };
 

@@ -1,6 +1,7 @@
 #include "protocol/averaging/participant.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace parley {
 
@@ -74,6 +75,11 @@ void Participant::accept(const Asked& asked) {
 
 void Participant::snapshot_durable(RoundId round, SharedModel model) {
     if (!answering_ || answering_->query.round != round || pending_) return;  // dropped meanwhile
+    if (!std::ranges::all_of(*model, [](float value) { return std::isfinite(value); })) {
+        output_.alarms.push_back({"our model has values that are not finite: it takes part in no round"});
+        output_.sends.push_back({answering_->coordinator, Abort{round.term, round}});
+        return drop_snapshot();
+    }
     pending_ = PendingSnapshot{round, std::move(model)};
     contribute();
 }
@@ -129,7 +135,7 @@ bool Participant::apply_record(Instant now, LogIndex index, const RecordLog& log
     ApplyRecord command{index, {}, nullptr, nullptr, nullptr, false};
     if (takes_part || is_reference) {
         const SharedModel model = blobs.want(now, average->hash);
-        const bool is_lost = model == nullptr && !is_reference && blobs.is_lost(average->hash, config_.voters - 1);
+        const bool is_lost = model == nullptr && !is_reference && blobs.is_lost(now, average->hash, config_.voters - 1);
         if (model == nullptr && !is_lost) return false;
         if (is_lost) output_.alarms.push_back({"no peer holds the average of a round any more"});
         if (takes_part && model != nullptr) {

@@ -84,9 +84,20 @@ void Raft::append_record(Record record) {
     output_.first_changed = std::min(output_.first_changed.value_or(log_.last_index()), log_.last_index());
 }
 
+// Terms rise by one an election. A term beyond any number of elections would be adopted, stored and soon run out: one
+// message would stop every peer for good.
+bool Raft::is_absurd(const PeerId& from, Term term) {
+    constexpr std::uint64_t leap_max = std::uint64_t{1} << 32U;
+    if (term.value <= vote_.term.value || term.value - vote_.term.value <= leap_max) return false;
+    output_.refused.push_back({from, "claims term " + std::to_string(term.value) + ", far beyond ours of " +
+                                         std::to_string(vote_.term.value)});
+    return true;
+}
+
 // --- votes ------------------------------------------------------------------------------------------------
 
 void Raft::step(Instant now, const PeerId& from, const RequestVote& message) {
+    if (is_absurd(from, message.term)) return;
     if (message.term > vote_.term) become_follower(now, message.term, std::nullopt);
     const bool is_current = message.term == vote_.term;
     const bool is_free = !vote_.voted_for || vote_.voted_for == from;
@@ -102,6 +113,7 @@ void Raft::step(Instant now, const PeerId& from, const RequestVote& message) {
 }
 
 void Raft::step(Instant now, const PeerId& from, const VoteReply& message) {
+    if (is_absurd(from, message.term)) return;
     if (message.term > vote_.term) return become_follower(now, message.term, std::nullopt);
     auto* candidate = std::get_if<Candidate>(&role_);
     if (candidate == nullptr || message.term != vote_.term || !message.granted) return;
@@ -112,9 +124,10 @@ void Raft::step(Instant now, const PeerId& from, const VoteReply& message) {
 // --- replication, at a follower ---------------------------------------------------------------------------
 
 void Raft::step(Instant now, const PeerId& from, const Append& message) {
+    if (is_absurd(from, message.term)) return;
     if (message.term < vote_.term) return send(from, AppendReply{vote_.term, false, log_.last_index()});
-    if (message.term == vote_.term && std::holds_alternative<Coordinator>(role_)) {
-        output_.refused.push_back({from, "claims to be coordinator of our own term"});
+    if (message.term == vote_.term && coordinator().value_or(from) != from) {
+        output_.refused.push_back({from, "claims to be coordinator of a term that has another"});
         return;
     }
     become_follower(now, message.term, from);
@@ -129,6 +142,18 @@ void Raft::step(Instant now, const PeerId& from, const Append& message) {
     send(from, AppendReply{vote_.term, true, *match});
 }
 
+// What holds for every record of an honest coordinator. A log keeps a record for ever: one with the round of another
+// term or a member nobody knows would stop all later rounds.
+bool Raft::is_sound(const Record& record) const {
+    const Average* average = record.average();
+    if (average == nullptr) return true;
+    const auto is_voter = [this](const Share& share) {
+        return std::ranges::binary_search(config_.voters, share.member);
+    };
+    return average->round.term == record.term && average->violations <= config_.voters.size() &&
+           std::ranges::all_of(average->balancing_set, is_voter);
+}
+
 std::optional<LogIndex> Raft::take_records(const PeerId& from, const Append& message) {
     LogIndex index = message.previous_index;
     awaited_blob_.reset();
@@ -136,9 +161,11 @@ std::optional<LogIndex> Raft::take_records(const PeerId& from, const Append& mes
         const LogIndex place = index.next();
         const bool is_known = place <= log_.last_index() && log_.term_at(place) == record.term;
         if (!is_known) {
-            const bool is_sound = place > commit_ && record.term >= log_.term_at(index) && record.term <= message.term;
-            if (!is_sound) {
-                output_.refused.push_back({from, "sends records that contradict committed ones"});
+            const bool is_in_order =
+                place > commit_ && record.term >= log_.term_at(index) && record.term <= message.term;
+            if (!is_in_order || !is_sound(record)) {
+                output_.refused.push_back({from, is_in_order ? "sends a record that no coordinator writes"
+                                                             : "sends records that contradict committed ones"});
                 return std::nullopt;
             }
             // What the sender knows to be committed is durable at a majority already; the apply step fetches it.
@@ -169,6 +196,7 @@ void Raft::send_append_to_all() {
 }
 
 void Raft::step(Instant now, const PeerId& from, const AppendReply& message) {
+    if (is_absurd(from, message.term)) return;
     if (message.term > vote_.term) return become_follower(now, message.term, std::nullopt);
     auto* coordinator = std::get_if<Coordinator>(&role_);
     if (coordinator == nullptr || message.term != vote_.term) return;

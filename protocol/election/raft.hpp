@@ -93,6 +93,8 @@ private:
     void become_coordinator(Instant now);
     void arm_election(Instant now);
     void set_vote(Term term, std::optional<PeerId> voted_for);
+    [[nodiscard]] bool is_absurd(const PeerId& from, Term term);
+    [[nodiscard]] bool is_sound(const Record& record) const;
     void append_record(Record record);
     void send_append(const PeerId& to, const Progress& progress);
     void send_append_to_all();

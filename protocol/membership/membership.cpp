@@ -49,15 +49,22 @@ void Membership::heard(Instant now, const PeerId& id) {
     if (found->second.is_connected) set_state(id, found->second, MemberState::alive);
 }
 
-void Membership::step(const Heartbeat& message) {
+void Membership::step(Instant now, const PeerId& from, const Heartbeat& message) {
     for (const MemberAddress& known : message.known) {
         const auto found = members_.find(known.id);
         if (found == members_.end() || known.address.empty()) continue;
         Member& member = found->second;
-        // An address learned from the member itself wins while we are connected to it.
-        if (member.is_connected || member.address == known.address) continue;
+        if (member.address == known.address) continue;
+        if (known.id == from) {  // what a member says of itself is what others are to dial
+            member.address = known.address;
+            continue;
+        }
+        // An address learned from the member itself wins while we are connected to it; and nobody makes us dial a new
+        // one at every heartbeat.
+        if (member.is_connected || now < member.readdress_due) continue;
         if (member.name.empty()) member.name = known.name;
         member.address = known.address;
+        member.readdress_due = now + config_.timing.dead_after;
         output_.dials.push_back({known.id, known.address});
     }
 }

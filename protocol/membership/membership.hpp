@@ -33,7 +33,7 @@ public:
     // Any message proves that its sender lives.
     void heard(Instant now, const PeerId& id);
     // Learns addresses from `message`.
-    void step(const Heartbeat& message);
+    void step(Instant now, const PeerId& from, const Heartbeat& message);
     void advance(Instant now);
     [[nodiscard]] Instant next_deadline() const;
 
@@ -58,6 +58,7 @@ private:
         MemberState state = MemberState::unknown;
         bool is_connected = false;
         Instant last_heard{};
+        Instant readdress_due{};  // others may name another address from here on
     };
 
     void set_state(const PeerId& id, Member& member, MemberState state);

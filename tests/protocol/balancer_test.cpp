@@ -141,6 +141,45 @@ BOOST_AUTO_TEST_CASE(everybody_is_a_full_synchronisation_even_within_delta) {
     BOOST_TEST(std::get<Reference>(*proposal).average.balancing_set.size() == 3U);
 }
 
+// The record is committed sooner than the average has reached anybody: with its only holder dead, who contributed
+// could not go on.
+BOOST_AUTO_TEST_CASE(an_average_that_only_the_coordinator_holds_is_not_proposed) {
+    Bench bench(3);
+    bench.violate({1, 2});
+    bench.answer(1, model({0.1F, 0}));
+    bench.answer(2, model({0.1F, 0}));
+    BOOST_TEST(bench.pushed().size() == 2U);
+    BOOST_TEST(!bench.ready({1}).has_value());
+    BOOST_TEST(std::holds_alternative<Balance>(*bench.ready({2})));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_cannot_contribute_is_not_waited_for_and_others_rounds_do_not_count) {
+    Bench bench(3);
+    bench.violate({1, 2});
+    bench.answer(1, model({0.1F, 0}));
+    bench.balancer.refuse(bench.now, peer(2), {Term{1}, 9});
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{1, 2}));
+    bench.balancer.refuse(bench.now, peer(2), bench.balancer.open_round());
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{3}));
+}
+
+// Otherwise the others' quick answers would shorten the time that the slow one was just granted.
+BOOST_AUTO_TEST_CASE(patience_with_a_slow_member_is_not_lost_in_the_same_round) {
+    Bench bench(2);
+    const auto time_given_to_peer_2 = [&bench] {
+        bench.violate({2});
+        const Instant opened = bench.now;
+        do {
+            bench.now = bench.balancer.next_deadline();
+            bench.balancer.advance(bench.now);
+        } while (!bench.queried().contains(1));
+        bench.answer(1, model({0.1F, 0}));
+        return bench.now - opened;
+    };
+    const Duration first = time_given_to_peer_2();
+    BOOST_TEST((time_given_to_peer_2() == 2 * first));
+}
+
 // PAPER: "v <- v + |B|; if v >= m: B <- [m]"
 BOOST_AUTO_TEST_CASE(as_many_violations_as_members_force_a_full_synchronisation) {
     Bench bench(5);

@@ -75,19 +75,41 @@ BOOST_AUTO_TEST_CASE(heartbeats_go_to_the_connected_and_carry_every_known_addres
 BOOST_AUTO_TEST_CASE(an_address_heard_of_is_dialled_once) {
     Membership membership = make();
     const Heartbeat heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:1"}, {peer(1), "anna", "a:1"}, {peer(9), "x", "x:1"}}};
-    membership.step(heartbeat);
-    membership.step(heartbeat);
+    membership.step(at(1s), peer(2), heartbeat);
+    membership.step(at(1s), peer(2), heartbeat);
     const auto output = membership.take_output();
     BOOST_REQUIRE(output.dials.size() == 1U);
     BOOST_TEST((output.dials[0].id == peer(3)));
     BOOST_TEST(output.dials[0].address == "c:1");
 }
 
+// One hostile member must not make everybody dial wherever it likes, as often as it likes.
+BOOST_AUTO_TEST_CASE(ever_new_addresses_of_a_member_are_dialled_now_and_then_only) {
+    Membership membership = make();
+    std::size_t dials = 0;
+    for (int i = 0; i < 100; ++i) {
+        const auto address = "c:" + std::to_string(i + 1);
+        membership.step(at(1s + i * 10ms), peer(2), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", address}}});
+        dials += membership.take_output().dials.size();
+    }
+    BOOST_TEST(dials == 1U);
+    membership.step(at(60s), peer(2), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:9"}}});
+    BOOST_TEST(membership.take_output().dials.size() == 1U);
+}
+
+// The address that it calls from may be of no use to others: a port forwarded, a name.
+BOOST_AUTO_TEST_CASE(the_address_that_a_member_advertises_replaces_the_one_it_was_met_at) {
+    Membership membership = make();
+    membership.connected(at(1s), peer(3), "carl", "10.0.0.7:7700");
+    membership.step(at(1s), peer(3), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "carl.example:7711"}}});
+    BOOST_TEST(membership.members()[2].address == "carl.example:7711");
+}
+
 BOOST_AUTO_TEST_CASE(what_a_connected_member_says_of_itself_wins_over_hearsay) {
     Membership membership = make();
     membership.connected(at(1s), peer(3), "carl", "c:2");
     (void)membership.take_output();
-    membership.step(Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:1"}}});
+    membership.step(at(1s), peer(2), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:1"}}});
     BOOST_TEST(membership.take_output().dials.empty());
     BOOST_TEST(membership.members()[2].address == "c:2");
 }

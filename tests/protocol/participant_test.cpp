@@ -211,6 +211,43 @@ BOOST_AUTO_TEST_CASE(a_missing_blob_is_fetched_from_one_holder_after_the_other_a
     BOOST_TEST(bench.commanded<ApplyRecord>().size() == 1U);
 }
 
+// A holder that is dead for good must not keep the others from averaging for ever.
+BOOST_AUTO_TEST_CASE(an_average_that_a_majority_lacks_is_given_up_when_its_holder_stays_away) {
+    Bench bench;
+    bench.query(1, 0);
+    const SharedModel snapshot = model({2, 0});
+    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    const Average mean = mean_of(1, {1, 2}, model({1, 0}));
+    bench.commit(Balance{mean});
+    const auto ask = [&](const std::vector<PeerId>& living) {
+        bench.blobs.advance(bench.now, living);
+        (void)bench.blobs.take_output();
+        bench.apply();
+        return !bench.commands.empty();
+    };
+    BOOST_TEST(!ask({peer(2), peer(3)}));
+    bench.blobs.missing_at(bench.now, peer(3), mean.hash);  // peer 2 holds it, and dies
+    BOOST_TEST(!ask({peer(3)}));
+    bench.now += 59s;
+    BOOST_TEST(!ask({peer(3)}));
+    bench.now += 2s;
+    BOOST_TEST(!ask({peer(2), peer(3)}));  // back again: it is asked
+    BOOST_TEST(ask({peer(3)}));
+    BOOST_TEST(bench.alarms > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_model_that_is_not_finite_is_not_contributed_and_the_coordinator_hears_of_it) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable({Term{1}, 1}, model({std::nanf(""), 0}));
+    bench.take();
+    BOOST_TEST(sent<Contribution>(bench.sends).empty());
+    BOOST_REQUIRE(sent<Abort>(bench.sends).size() == 1U);
+    BOOST_TEST((sent<Abort>(bench.sends)[0].second.round == RoundId{Term{1}, 1}));
+    BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
+    BOOST_TEST(bench.alarms == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(only_the_latest_reference_is_fetched) {
     Bench bench;
     const SharedModel newer = model({3, 0});

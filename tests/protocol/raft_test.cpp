@@ -176,6 +176,47 @@ BOOST_AUTO_TEST_CASE(a_higher_term_ends_a_coordinator) {
     BOOST_TEST(raft.take_output().vote_changed);
 }
 
+// It would be stored, run out at the next election, and stop every peer at every start.
+BOOST_AUTO_TEST_CASE(a_term_that_no_number_of_elections_could_reach_is_refused) {
+    const Term absurd{~std::uint64_t{0}};
+    const std::vector<Message> messages{RequestVote{absurd, {}, {}}, VoteReply{absurd, false},
+                                        Append{absurd, {}, {}, {}, {}}, AppendReply{absurd, false, {}}};
+    for (const Message& message : messages) {
+        Raft raft = make(1, 3);
+        const auto step = [&](const auto& one) {
+            if constexpr (requires { raft.step(at(1s), peer(2), one); }) raft.step(at(1s), peer(2), one);
+        };
+        std::visit(step, message);
+        const auto output = raft.take_output();
+        BOOST_TEST(output.refused.size() == 1U);
+        BOOST_TEST(!output.vote_changed);
+        BOOST_TEST((raft.term() == Term{}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_second_coordinator_in_a_term_is_refused) {
+    Raft raft = make(1, 3);
+    BOOST_TEST(reply_to(raft, 2, {Term{1}, {}, {}, {noop(1)}, {}}).accepted);
+    raft.step(at(1s), peer(3), Append{Term{1}, {}, {}, {}, {}});
+    const auto output = raft.take_output();
+    BOOST_TEST(output.sends.empty());
+    BOOST_TEST(output.refused.size() == 1U);
+    BOOST_TEST((raft.log().last_index() == LogIndex{1}));
+}
+
+BOOST_AUTO_TEST_CASE(records_that_no_coordinator_writes_are_refused) {
+    Average other_term = average(1, 1, {1, 2}), stranger = average(1, 1, {1, 9}), many = average(1, 1, {1, 2}, 4);
+    other_term.round.term = Term{~std::uint64_t{0}};
+    for (const Average& bad : {other_term, stranger, many}) {
+        Raft raft = make(1, 3);
+        raft.step(at(1s), peer(2), Append{Term{1}, {}, {}, {{Term{1}, Balance{bad}}}, {}});
+        const auto output = raft.take_output();
+        BOOST_TEST(output.sends.empty());
+        BOOST_TEST(output.refused.size() == 1U);
+        BOOST_TEST((raft.log().last_index() == LogIndex{}));
+    }
+}
+
 // COORDINATOR.md section 3, rule 7
 BOOST_AUTO_TEST_CASE(a_reference_is_acknowledged_only_when_its_blob_is_durable) {
     Raft raft = make(1, 3);
