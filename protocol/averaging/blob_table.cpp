@@ -76,8 +76,11 @@ bool BlobTable::is_lost(Instant now, const ModelHash& hash, std::size_t other_vo
 }
 
 void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
+    const bool is_anybody_back = !std::ranges::includes(holders_, holders);
     holders_ = holders;
     for (auto& [hash, fetch] : fetches_) {
+        // However patient we have become with those who did not answer, whoever comes back is asked at once.
+        if (is_anybody_back) fetch.due = now;
         if (now < fetch.due) continue;
         if (holders.empty()) {
             fetch.due = now + fetch_deadline_.current();

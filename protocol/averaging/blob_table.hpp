@@ -46,7 +46,7 @@ public:
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
     [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const;
 
-    // Sends due fetches, to the next of `holders` in turn.
+    // Sends due fetches, to the next of `holders` (sorted) in turn.
     void advance(Instant now, const std::vector<PeerId>& holders);
     [[nodiscard]] Instant next_deadline() const;
 

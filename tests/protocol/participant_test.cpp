@@ -236,6 +236,24 @@ BOOST_AUTO_TEST_CASE(an_average_that_a_majority_lacks_is_given_up_when_its_holde
     BOOST_TEST(bench.alarms > 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_holder_that_comes_back_is_asked_at_once) {
+    Bench bench;
+    bench.commit(Reference{mean_of(1, {2, 3}, model({1, 0}))});
+    const auto asked = [&](const std::vector<PeerId>& living) {
+        bench.blobs.advance(bench.now, living);
+        return bench.blobs.take_output().sends.size();
+    };
+    BOOST_TEST(asked({peer(2)}) == 1U);
+    for (int i = 0; i < 8; ++i) {  // in vain: ever longer pauses
+        bench.now = bench.blobs.next_deadline();
+        BOOST_TEST(asked({peer(2)}) == 1U);
+    }
+    bench.now += 1s;
+    BOOST_TEST(asked({peer(2)}) == 0U);
+    BOOST_TEST(asked({peer(2), peer(3)}) == 1U);
+    BOOST_TEST(asked({peer(2), peer(3)}) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_model_that_is_not_finite_is_not_contributed_and_the_coordinator_hears_of_it) {
     Bench bench;
     bench.query(1, 0);
