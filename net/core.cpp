@@ -83,7 +83,12 @@ void Transport::Core::dial(const std::optional<PeerId>& expected, const std::str
     if (stopping_) return;
     TargetPointer& target = targets_[{host, port}];
     if (target) {
-        if (expected) target->expected = expected;
+        if (!expected || target->expected == expected) return;
+        target->expected = expected;
+        target->peer = expected;
+        // It may wait for the loss of whom we expected before. A delay between tries stays: hearsay may
+        // change the expectation at any rate, and that must not become our rate of dialing.
+        if (target->wake.expiry() == SteadyTime::max()) target->wake.cancel();
         return;
     }
     target = std::make_shared<DialTarget>(io_, host, port, config_.limits);
@@ -100,6 +105,12 @@ void Transport::Core::forget(const std::string& host, std::uint16_t port) {
     target->forgotten = true;
     target->wake.cancel();
     target->resolver.cancel();
+    error_code ignored;
+    for (const auto& connecting : connecting_) {
+        if (connecting->target == target) connecting->socket.close(ignored);
+    }
+    const bool unproven = target->session && target->session->state == SessionState::handshake;
+    if (unproven) target->session->end("not dialed any more");
 }
 
 std::shared_ptr<Session> Transport::Core::find(const PeerId& peer, Channel channel) const {

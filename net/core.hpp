@@ -55,15 +55,19 @@ private:
     struct Connecting {
         Socket socket;
         SteadyTime deadline;
+        TargetPointer target;  // null: bulk, which belongs to a control connection
     };
 
     // core_connect.cpp
     static boost::asio::awaitable<void> accept_loop(CorePointer core);
     static boost::asio::awaitable<void> dial_loop(CorePointer core, TargetPointer target);
     static boost::asio::awaitable<void> bulk_loop(CorePointer core, SessionPointer control);
+    static boost::asio::awaitable<std::vector<boost::asio::ip::tcp::endpoint>> look_up(CorePointer core,
+                                                                                       TargetPointer target);
     static boost::asio::awaitable<SessionPointer> connect_by_name(CorePointer core, TargetPointer target);
     static boost::asio::awaitable<SessionPointer> connect_to(CorePointer core,
-                                                             boost::asio::ip::tcp::endpoint to);
+                                                             boost::asio::ip::tcp::endpoint to,
+                                                             TargetPointer target);
     static boost::asio::awaitable<void> run_session(CorePointer core, SessionPointer session,
                                                     Handshake handshake);
     static boost::asio::awaitable<void> tick_loop(CorePointer core);
@@ -71,10 +75,13 @@ private:
     void spawn(Awaitable coroutine,
                SessionPointer session);  // an exception ends the session, if there is one
     void take_in(Socket socket);
+    bool enter_gate(const RemoteEndpoint& remote);
     void turn_away(Socket socket, const RemoteEndpoint& remote);
     Handshake initiate(bool use_previous_secret, Channel channel) const;
     Handshake respond() const;
     void start_bulk(const SessionPointer& control);
+    bool has_room_to_dial() const;
+    bool lasted(const std::optional<SteadyTime>& since) const;  // long enough to start the delays anew
     bool keeps_dialing(const TargetPointer& target, const SessionPointer& session);
     void leave_gate(const SessionPointer& session);
 
@@ -126,8 +133,8 @@ private:
     HandshakeGate gate_;
     TokenBucket reports_;
     std::map<PeerId, PeerEntry> peers_;
-    std::set<SessionPointer> sessions_;  // all that run
-    std::set<SessionPointer> in_gate_;   // of those, the accepted and unauthenticated
+    std::set<SessionPointer> sessions_;    // all that run
+    std::vector<SessionPointer> in_gate_;  // of those, the accepted and unauthenticated; the oldest first
     std::set<std::shared_ptr<Connecting>> connecting_;
     std::map<std::pair<std::string, std::uint16_t>, TargetPointer> targets_;
     std::deque<std::move_only_function<void()>> events_;

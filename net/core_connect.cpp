@@ -94,13 +94,28 @@ void Transport::Core::take_in(Socket socket) {
     if (error) return;  // gone already
     const RemoteEndpoint remote = to_remote(endpoint);
     ++counters_->accepted;
-    if (sessions_.size() >= config_.limits.sessions_max ||
-        !gate_.try_enter(gate_address(remote), std::chrono::steady_clock::now())) {
+    if (sessions_.size() >= config_.limits.sessions_max || !enter_gate(remote)) {
         return turn_away(std::move(socket), remote);
     }
     const auto session = std::make_shared<Session>(std::move(socket), false, remote, counters_);
-    in_gate_.insert(session);
+    in_gate_.push_back(session);
     spawn(run_session(shared_from_this(), session, respond()), session);
+}
+
+// When all places are taken, the oldest connection that has not shown the secret goes: who connects from many
+// addresses and says nothing must not keep the members out, whose first message comes within a round trip.
+bool Transport::Core::enter_gate(const RemoteEndpoint& remote) {
+    const std::string address = gate_address(remote);
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (gate_.needs_room(address, now)) {
+        const auto oldest = std::ranges::find_if(
+            in_gate_, [](const SessionPointer& session) { return !session->knows_secret; });
+        if (oldest == in_gate_.end()) return false;
+        const SessionPointer leaving = *oldest;
+        leaving->end("its place was needed for a newer connection");
+        leave_gate(leaving);
+    }
+    return gate_.try_enter(address, now);
 }
 
 // Best effort, one byte, without waiting: whoever floods us must not cost more than that.
@@ -114,7 +129,7 @@ void Transport::Core::turn_away(Socket socket, const RemoteEndpoint& remote) {
 }
 
 void Transport::Core::leave_gate(const SessionPointer& session) {
-    if (in_gate_.erase(session) == 0) return;
+    if (std::erase(in_gate_, session) == 0) return;
     gate_.leave(gate_address(session->remote), std::chrono::steady_clock::now());
 }
 
@@ -151,10 +166,19 @@ awaitable<void> Transport::Core::run_session(CorePointer core, SessionPointer se
     core->on_ended(session);
 }
 
-awaitable<Transport::Core::SessionPointer> Transport::Core::connect_to(CorePointer core, tcp::endpoint to) {
+// Others name the addresses that we dial: without a cap they could use up our file descriptors.
+bool Transport::Core::has_room_to_dial() const {
+    const auto unproven = std::ranges::count_if(sessions_, [](const SessionPointer& session) {
+        return session->initiator && session->state == SessionState::handshake;
+    });
+    return connecting_.size() + static_cast<std::size_t>(unproven) < config_.limits.dials_in_flight_max;
+}
+
+awaitable<Transport::Core::SessionPointer> Transport::Core::connect_to(CorePointer core, tcp::endpoint to,
+                                                                       TargetPointer target) {
     error_code error;
     const SteadyTime deadline = core->in(core->config_.limits.handshake_timeout);
-    const auto connecting = std::make_shared<Connecting>(Socket(core->io_), deadline);
+    const auto connecting = std::make_shared<Connecting>(Socket(core->io_), deadline, target);
     core->connecting_.insert(connecting);
     ++core->counters_->dials;
     co_await connecting->socket.async_connect(to, redirect_error(use_awaitable, error));
@@ -163,21 +187,40 @@ awaitable<Transport::Core::SessionPointer> Transport::Core::connect_to(CorePoint
     co_return std::make_shared<Session>(std::move(connecting->socket), true, to_remote(to), core->counters_);
 }
 
-// The first of the name's addresses that takes a connection.
-awaitable<Transport::Core::SessionPointer> Transport::Core::connect_by_name(CorePointer core,
-                                                                            TargetPointer target) {
+// The addresses of the target's name. A numeric one is not looked up: the resolver has one thread, and a dead
+// name keeps it busy for seconds.
+awaitable<std::vector<tcp::endpoint>> Transport::Core::look_up(CorePointer core, TargetPointer target) {
+    std::vector<tcp::endpoint> endpoints;
     error_code error;
+    const asio::ip::address address = asio::ip::make_address(target->host, error);
+    if (!error) {
+        endpoints.emplace_back(address, target->port);
+        co_return endpoints;
+    }
     const std::string port = std::to_string(target->port);
     const auto found = co_await target->resolver.async_resolve(
         target->host, port, tcp::resolver::numeric_service, redirect_error(use_awaitable, error));
     if (error) {
         core->note(NoteLevel::debug, "dial=" + target->name() + " cannot resolve: " + error.message());
-        co_return nullptr;
+        co_return endpoints;
     }
-    for (const auto& entry : found) {
-        if (target->forgotten) break;
-        const tcp::endpoint endpoint = entry.endpoint();
-        SessionPointer session = co_await connect_to(core, endpoint);
+    for (const auto& entry : found)
+        endpoints.push_back(entry.endpoint());
+    co_return endpoints;
+}
+
+// The first of the name's addresses that takes a connection.
+awaitable<Transport::Core::SessionPointer> Transport::Core::connect_by_name(CorePointer core,
+                                                                            TargetPointer target) {
+    const std::vector<tcp::endpoint> endpoints = co_await look_up(core, target);
+    if (endpoints.empty()) co_return nullptr;
+    for (const tcp::endpoint& endpoint : endpoints) {
+        if (target->forgotten) co_return nullptr;
+        if (!core->has_room_to_dial()) {
+            core->note(NoteLevel::debug, "dial=" + target->name() + " waits: too many dials in flight");
+            co_return nullptr;
+        }
+        SessionPointer session = co_await connect_to(core, endpoint, target);
         if (session) co_return session;
     }
     core->note(NoteLevel::debug, "dial=" + target->name() + " nobody answers");
@@ -185,28 +228,36 @@ awaitable<Transport::Core::SessionPointer> Transport::Core::connect_by_name(Core
 }
 
 awaitable<void> Transport::Core::dial_loop(CorePointer core, TargetPointer target) {
-    const auto long_lived = core->config_.limits.dial_delay_max;
     while (!target->forgotten) {
         error_code error;
-        const SteadyTime began = std::chrono::steady_clock::now();
+        bool stood_long = false;
         if (target->peer && core->find(*target->peer, Channel::control)) {
+            const SteadyTime began = std::chrono::steady_clock::now();
             target->wake.expires_at(SteadyTime::max());
             co_await target->wake.async_wait(redirect_error(use_awaitable, error));
+            stood_long = core->lasted(began);
         } else {
             SessionPointer session = co_await connect_by_name(core, target);
             if (session) {
                 session->expected = target->expected;
+                target->session = session;
                 Handshake handshake = core->initiate(target->use_previous_secret, Channel::control);
                 co_await run_session(core, session, std::move(handshake));
+                target->session.reset();
                 if (!core->keeps_dialing(target, session)) co_return;
+                stood_long = core->lasted(session->established_at);
             }
         }
         if (target->forgotten) break;
         // Only a connection that lasted starts the delays anew; one that is refused at once must not hammer.
-        if (std::chrono::steady_clock::now() - began >= long_lived) target->backoff.reset();
+        if (stood_long) target->backoff.reset();
         target->wake.expires_after(target->backoff.next(core->random()));
         co_await target->wake.async_wait(redirect_error(use_awaitable, error));
     }
+}
+
+bool Transport::Core::lasted(const std::optional<SteadyTime>& since) const {
+    return since && std::chrono::steady_clock::now() - *since >= config_.limits.dial_delay_max;
 }
 
 // What a finished session taught about the address it was dialed at.
@@ -232,17 +283,19 @@ awaitable<void> Transport::Core::bulk_loop(CorePointer core, SessionPointer cont
     const tcp::endpoint endpoint(asio::ip::make_address(control->remote.address, error),
                                  control->remote.port);
     bool use_previous_secret = false;
+    const TargetPointer no_target;
     while (control->state == SessionState::established) {
-        const SteadyTime began = std::chrono::steady_clock::now();
-        SessionPointer session = co_await connect_to(core, endpoint);
+        bool stood_long = false;
+        SessionPointer session = co_await connect_to(core, endpoint, no_target);
         if (session && control->state == SessionState::established) {
             session->expected = control->peer;
             Handshake handshake = core->initiate(use_previous_secret, Channel::bulk);
             co_await run_session(core, session, std::move(handshake));
             if (session->refused_for_secret) use_previous_secret = !use_previous_secret;
+            stood_long = core->lasted(session->established_at);
         }
         if (control->state != SessionState::established) break;
-        if (std::chrono::steady_clock::now() - began >= core->config_.limits.dial_delay_max) backoff.reset();
+        if (stood_long) backoff.reset();
         pause.expires_after(backoff.next(core->random()));
         co_await pause.async_wait(redirect_error(use_awaitable, error));
     }

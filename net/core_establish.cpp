@@ -208,6 +208,7 @@ void Transport::Core::establish(const SessionPointer& session, std::uint64_t seq
     if (entry.claim == session) entry.claim.reset();
     session->state = SessionState::established;
     session->deadline = SteadyTime::max();
+    session->established_at = std::chrono::steady_clock::now();
     session->decided_at = sequence;
     ++session->channel_counters().sessions_established;
     if (session->channel == Channel::bulk) {

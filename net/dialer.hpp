@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "net/transport.hpp"
 
 namespace parley::net {
+
+class Session;
 
 // Doubles from min to max; each delay is drawn from its upper half, so that peers that lost each other
 // together do not come back together.
@@ -47,6 +50,7 @@ struct DialTarget {
     Backoff backoff;
     bool use_previous_secret = false;
     bool forgotten = false;
+    std::shared_ptr<Session> session;  // the connection that was dialed, while it lives
     boost::asio::ip::tcp::resolver resolver;
     boost::asio::steady_timer wake;  // the delay, or the wait for a disconnection; cancel it to look again
 };

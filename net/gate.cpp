@@ -27,19 +27,18 @@ bool TokenBucket::try_take(SteadyTime now) {
 
 bool HandshakeGate::try_enter(const std::string& address, SteadyTime now) {
     if (half_open_ >= limits_.half_open_max) return false;
-    auto place = addresses_.find(address);
-    if (place == addresses_.end()) {
-        if (addresses_.size() >= addresses_max) forget_idle(now);
-        if (addresses_.size() >= addresses_max) return false;
-        const TokenBucket bucket(limits_.connections_per_address_per_second,
-                                 limits_.connections_per_address_burst, now);
-        place = addresses_.emplace(address, Address{0, bucket}).first;
-    }
-    Address& entry = place->second;
-    if (entry.half_open >= limits_.half_open_per_address_max || !entry.bucket.try_take(now)) return false;
-    ++entry.half_open;
+    Address* const entry = find_or_add(address, now);
+    if (!entry || entry->half_open >= limits_.half_open_per_address_max) return false;
+    if (!entry->bucket.try_take(now)) return false;
+    ++entry->half_open;
     ++half_open_;
     return true;
+}
+
+bool HandshakeGate::needs_room(const std::string& address, SteadyTime now) {
+    if (half_open_ < limits_.half_open_max) return false;
+    const Address* const entry = find_or_add(address, now);
+    return entry && entry->half_open < limits_.half_open_per_address_max && entry->bucket.has_token(now);
 }
 
 void HandshakeGate::leave(const std::string& address, SteadyTime now) {
@@ -48,6 +47,18 @@ void HandshakeGate::leave(const std::string& address, SteadyTime now) {
     --place->second.half_open;
     --half_open_;
     if (place->second.half_open == 0 && place->second.bucket.is_full(now)) addresses_.erase(place);
+}
+
+HandshakeGate::Address* HandshakeGate::find_or_add(const std::string& address, SteadyTime now) {
+    auto place = addresses_.find(address);
+    if (place == addresses_.end()) {
+        if (addresses_.size() >= addresses_max) forget_idle(now);
+        if (addresses_.size() >= addresses_max) return nullptr;
+        const TokenBucket bucket(limits_.connections_per_address_per_second,
+                                 limits_.connections_per_address_burst, now);
+        place = addresses_.emplace(address, Address{0, bucket}).first;
+    }
+    return &place->second;
 }
 
 void HandshakeGate::forget_idle(SteadyTime now) {

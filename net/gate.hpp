@@ -17,6 +17,7 @@ public:
     TokenBucket(double per_second, double burst, SteadyTime now)
         : per_second_(per_second), burst_(burst), tokens_(burst), updated_(now) {}
     bool try_take(SteadyTime now);
+    bool has_token(SteadyTime now) const { return tokens_at(now) >= 1; }
     bool is_full(SteadyTime now) const { return tokens_at(now) >= burst_; }
 
 private:
@@ -33,6 +34,8 @@ public:
     explicit HandshakeGate(const TransportLimits& limits) : limits_(limits) {}
 
     bool try_enter(const std::string& address, SteadyTime now);  // pair each true with one leave()
+    // Nothing but the cap of all together keeps this address out: it enters if somebody leaves.
+    bool needs_room(const std::string& address, SteadyTime now);
     void leave(const std::string& address, SteadyTime now);
     std::size_t half_open() const { return half_open_; }
     std::size_t addresses_remembered() const { return addresses_.size(); }
@@ -42,6 +45,7 @@ private:
         std::size_t half_open = 0;
         TokenBucket bucket;
     };
+    Address* find_or_add(const std::string& address, SteadyTime now);  // null: too many addresses
     void forget_idle(SteadyTime now);
 
     TransportLimits limits_;

@@ -73,6 +73,8 @@ public:
     void feed(ByteView bytes);
 
     bool finished() const { return step_ == Step::finished; }
+    // To a responder: the other side's first message opened, so it has the secret (or replays who has).
+    bool other_knows_secret() const { return step_ == Step::third || step_ == Step::finished; }
     const std::optional<HandshakeFailure>& failure() const { return failure_; }
 
     // Once finished.

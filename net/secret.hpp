@@ -13,7 +13,7 @@ namespace parley::net {
 void wipe(void* memory, std::size_t bytes) noexcept;
 
 // A secret of N bytes. Copies are allowed and each is wiped on its own; nothing prints or compares it by
-// accident.
+// accident. A move leaves zeros: what is moved from can live on for long, as a coroutine's parameter does.
 template <std::size_t N>
 class SecretBytes {
 public:
@@ -23,6 +23,13 @@ public:
     }
     SecretBytes(const SecretBytes&) = default;
     SecretBytes& operator=(const SecretBytes&) = default;
+    SecretBytes(SecretBytes&& other) noexcept : bytes_(other.bytes_) { wipe(other.bytes_.data(), N); }
+    SecretBytes& operator=(SecretBytes&& other) noexcept {
+        if (this == &other) return *this;
+        bytes_ = other.bytes_;
+        wipe(other.bytes_.data(), N);
+        return *this;
+    }
     ~SecretBytes() { wipe(bytes_.data(), N); }
 
     std::span<const std::uint8_t, N> view() const { return bytes_; }

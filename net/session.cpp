@@ -6,6 +6,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#ifdef __linux__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
+
 namespace parley::net {
 
 namespace asio = boost::asio;
@@ -21,6 +27,25 @@ namespace {
 constexpr std::size_t write_bytes_target = 64 * 1024;
 constexpr std::size_t message_cost_bytes = 64;  // so that empty messages fill an outbox as well
 constexpr std::size_t linger_bytes_max = 4'096;
+
+// A bulk connection may rightly be silent for hours, so only the kernel can tell that the other host is gone,
+// or what a router between remembered of the connection. Best effort: control has its idle timeout besides.
+void watch_from_kernel([[maybe_unused]] Socket& socket) {
+#ifdef __linux__
+    constexpr int idle_s = 30;
+    constexpr int interval_s = 10;
+    constexpr int probes = 3;
+    constexpr unsigned unacknowledged_ms = 30'000;
+    const auto set = [&socket](int level, int option, auto value) {
+        static_cast<void>(::setsockopt(socket.native_handle(), level, option, &value, sizeof value));
+    };
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, interval_s);
+    set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+    set(IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms);
+#endif
+}
 
 std::string network_reason(std::string_view doing, const error_code& error) {
     if (error == asio::error::eof) return "connection ended without a close";
@@ -90,6 +115,7 @@ awaitable<std::optional<HandshakeFailure>> Session::run_handshake(std::shared_pt
     std::array<std::uint8_t, second_message_bytes> buffer;
     error_code ignored;
     session->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    watch_from_kernel(session->socket_);
     session->channel = handshake.channel();
     while (true) {
         std::vector<std::uint8_t> output = handshake.take_output();
@@ -114,6 +140,7 @@ awaitable<std::optional<HandshakeFailure>> Session::run_handshake(std::shared_pt
         const bool arrived = co_await session->read_exactly(wanted);
         if (!arrived) break;
         handshake.feed(wanted);
+        session->knows_secret = handshake.other_knows_secret();
     }
     co_return HandshakeFailure{std::nullopt, session->end_reason, true};
 }

@@ -67,9 +67,11 @@ public:
     PeerId peer;                     // proven once authenticated; before: zeros
     std::optional<PeerId> expected;  // dialed for this key
     bool refused_for_secret = false;
+    bool knows_secret = false;     // accepted: its first handshake message proved it
     std::uint64_t id = 0;          // the same on both sides
     std::optional<Hello> hello;    // theirs, once it came and was admitted
     std::uint64_t decided_at = 0;  // established: the other side's sequence in the accept that did it
+    std::optional<SteadyTime> established_at;
     SteadyTime deadline = SteadyTime::max();
     std::string end_reason;
 

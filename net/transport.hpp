@@ -89,6 +89,7 @@ struct TransportLimits {
     std::size_t sessions_max = 4'096;               // both channels, both directions
     std::chrono::milliseconds dial_delay_min{100};  // doubles up to dial_delay_max, with jitter
     std::chrono::milliseconds dial_delay_max{5'000};
+    std::size_t dials_in_flight_max = 128;  // dialed and not authenticated; others wait as after a failure
 };
 
 constexpr std::size_t hello_bytes_max = 4'096;
@@ -164,8 +165,8 @@ public:
     // refused.
     void dial(const std::string& host, std::uint16_t port);
     void dial(const PeerId& expected, const std::string& host, std::uint16_t port);
-    void forget(const std::string& host,
-                std::uint16_t port);  // stops dialing; a connection that stands stays
+    // Stops dialing, also a dial in flight; a connection that stands stays.
+    void forget(const std::string& host, std::uint16_t port);
 
     // CHECKs that the message is within the channel's limit: that is the caller's to know.
     SendResult send(const PeerId& to, Channel channel, SharedBytes message);

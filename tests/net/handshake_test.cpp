@@ -128,6 +128,20 @@ BOOST_AUTO_TEST_CASE(strangers_get_no_answer_and_other_versions_get_a_code) {
     BOOST_TEST((other.take_output() == RawBytes{static_cast<std::uint8_t>(ResponseCode::protocol_version)}));
 }
 
+BOOST_AUTO_TEST_CASE(the_first_message_shows_who_has_the_secret) {
+    const Side a;
+    const Side b;
+    for (const bool same_secret : {true, false}) {
+        Handshake initiator = Handshake::initiate(a.identity, a.secret, "lab", Channel::control);
+        Handshake responder = Handshake::respond(b.identity, {same_secret ? a.secret : b.secret}, "lab");
+        const RawBytes bytes = initiator.take_output();
+        responder.feed(ByteView(bytes).first(preamble_bytes));
+        BOOST_TEST(!responder.other_knows_secret());
+        responder.feed(ByteView(bytes).subspan(preamble_bytes));
+        BOOST_TEST(responder.other_knows_secret() == same_secret);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_token_bucket_gives_its_burst_and_then_its_rate) {
     SteadyTime now{};
     TokenBucket bucket(20, 5, now);
@@ -154,10 +168,16 @@ BOOST_AUTO_TEST_CASE(the_gate_caps_each_address_and_all_together) {
     BOOST_TEST(gate.try_enter("192.0.2.1", now));  // the fifth token
     gate.leave("192.0.2.1", now);
     BOOST_TEST(!gate.try_enter("192.0.2.1", now));  // a place, but no token
+    BOOST_TEST(!gate.needs_room("203.0.113.1", now));
     for (int i = 0; gate.half_open() < limits.half_open_max; ++i) {
         BOOST_REQUIRE(gate.try_enter("198.51.100." + std::to_string(i), now));
     }
     BOOST_TEST(!gate.try_enter("203.0.113.1", now));
+    // Others need to make room only for an address that has not used up its own limits.
+    BOOST_TEST(gate.needs_room("203.0.113.1", now));
+    BOOST_TEST(!gate.needs_room("192.0.2.1", now));
+    gate.leave("198.51.100.0", now);
+    BOOST_TEST(gate.try_enter("203.0.113.1", now));
 }
 
 BOOST_AUTO_TEST_CASE(the_gate_remembers_a_bounded_number_of_addresses) {

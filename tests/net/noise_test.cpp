@@ -1,6 +1,8 @@
 // The Noise handshake: vectors that travel with the source, and everything that must fail.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <limits>
+#include <type_traits>
 
 #include "tests/net/noise_vectors.hpp"
 
@@ -183,6 +185,10 @@ Pair pair_of(const RawBytes& initiators_prologue, const RawBytes& responders_pro
             xx_psk0(false, responders_prologue, responders_psk)};
 }
 
+bool is_wiped(ByteView bytes) {
+    return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
+}
+
 // Carries messages until one is refused; `change` may alter message number `line`. Returns the refusing line
 // and why.
 using Change = std::function<void(std::size_t line, RawBytes& message)>;
@@ -352,6 +358,49 @@ BOOST_AUTO_TEST_CASE(a_failed_decryption_leaves_the_nonce) {
     BOOST_TEST(receiver.nonce() == 0u);
     BOOST_TEST(receiver.decrypt({}, sealed, opened).has_value());
 }
+
+// A session's coroutines keep what they have moved from for as long as the session lives.
+// NOLINTBEGIN(bugprone-use-after-move): what is left behind is what is tested
+BOOST_AUTO_TEST_CASE(a_moved_secret_is_wiped_where_it_was) {
+    static_assert(std::is_nothrow_move_constructible_v<Key> && std::is_nothrow_move_assignable_v<Key>);
+    Key first = key_of(3);
+    Key second = std::move(first);
+    BOOST_TEST(is_wiped(first.view()));
+    BOOST_TEST(second.data()[31] == 3u);
+    first = std::move(second);
+    BOOST_TEST(is_wiped(second.view()));
+    BOOST_TEST(first.data()[31] == 3u);
+    Key& itself = first;
+    first = std::move(itself);
+    BOOST_TEST(first.data()[31] == 3u);
+    const Key copy = first;
+    BOOST_TEST(copy.data()[31] == 3u);
+    BOOST_TEST(first.data()[31] == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(moved_states_take_their_secrets_along) {
+    CipherState cipher(key_of(3));
+    CipherState taken_cipher = std::move(cipher);
+    CipherState zeros{Key{}};
+    CipherState same(key_of(3));
+    RawBytes sealed(1 + tag_bytes);
+    RawBytes expected(1 + tag_bytes);
+    BOOST_REQUIRE(cipher.encrypt({}, RawBytes{9}, sealed).has_value());
+    BOOST_REQUIRE(zeros.encrypt({}, RawBytes{9}, expected).has_value());
+    BOOST_TEST(sealed == expected);
+    BOOST_REQUIRE(taken_cipher.encrypt({}, RawBytes{9}, sealed).has_value());
+    BOOST_REQUIRE(same.encrypt({}, RawBytes{9}, expected).has_value());
+    BOOST_TEST(sealed == expected);
+
+    HandshakeState state = xx_psk0(true, {1}, 7);
+    HandshakeState taken_state = std::move(state);
+    BOOST_TEST(is_wiped(state.handshake_hash().view()));
+    HandshakeState responder = xx_psk0(false, {1}, 7);
+    const auto message = taken_state.write_message({});
+    BOOST_REQUIRE(message.has_value());
+    BOOST_TEST(responder.read_message(*message).has_value());
+}
+// NOLINTEND(bugprone-use-after-move)
 
 BOOST_AUTO_TEST_CASE(only_our_protocol_names_are_known) {
     for (const std::string name :

@@ -5,6 +5,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "net/handshake.hpp"
+
 using namespace parley;
 using namespace parley::net;
 using namespace parley::test;
@@ -129,6 +131,47 @@ BOOST_AUTO_TEST_CASE(the_fifth_unfinished_connection_of_an_address_is_turned_awa
     Node b(io, {.identity = 2});
     b.dial(a);
     BOOST_TEST(run_until({&io}, [&] { return connected_both_ways(a, b); }));
+}
+
+BOOST_AUTO_TEST_CASE(strangers_who_hold_every_place_give_way_to_a_newcomer) {
+    io_context io;
+    Options options{.identity = 1};
+    options.limits.half_open_max = 3;
+    options.limits.handshake_timeout = std::chrono::hours(1);  // time alone frees no place
+    Node a(io, options);
+    std::vector<tcp::socket> held;
+    for (int i = 0; i < 3; ++i)
+        held.push_back(raw_connection(io, a));
+    BOOST_REQUIRE(run_until({&io}, [&] { return a.transport->counters().accepted == 3; }));
+    Node b(io, {.identity = 2});
+    b.dial(a);
+    BOOST_REQUIRE(run_until({&io}, [&] { return connected_both_ways(a, b); }));
+    std::array<std::uint8_t, 64> bytes{};
+    BOOST_TEST(run_until({&io}, [&] { return !peek(held[0], bytes); }));  // the oldest
+    BOOST_TEST((peek(held[2], bytes) == std::size_t{0}));
+    BOOST_TEST(a.refusals.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_has_shown_the_secret_keeps_its_place) {
+    io_context io;
+    Options options{.identity = 1};
+    options.limits.half_open_max = 1;
+    options.limits.handshake_timeout = std::chrono::hours(1);
+    Node a(io, options);
+    tcp::socket member = raw_connection(io, a);
+    Handshake handshake = Handshake::initiate(identity_of(2), secret_of(0), "lab", Channel::control);
+    const std::vector<std::uint8_t> first = handshake.take_output();
+    BOOST_REQUIRE(member.write_some(boost::asio::buffer(first)) == first.size());
+    std::array<std::uint8_t, 64> bytes{};
+    std::optional<std::size_t> got = 0;
+    BOOST_REQUIRE(run_until({&io}, [&] { return (got = peek(member, bytes)) != std::size_t{0}; }));
+    BOOST_REQUIRE(got.has_value());
+    BOOST_TEST(bytes[0] == 0u);  // ResponseCode::proceed
+    tcp::socket late = raw_connection(io, a);
+    BOOST_REQUIRE(run_until({&io}, [&] { return (got = peek(late, bytes)) != std::size_t{0}; }));
+    BOOST_REQUIRE(got == std::size_t{1});
+    BOOST_TEST(bytes[0] == 4u);  // ResponseCode::busy
+    BOOST_TEST(peek(member, bytes).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(reconnecting_too_fast_is_turned_away_and_backing_off_gets_through) {

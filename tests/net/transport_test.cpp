@@ -3,9 +3,40 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#ifdef __linux__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
+
 using namespace parley;
 using namespace parley::net;
 using namespace parley::test;
+using boost::asio::ip::tcp;
+
+namespace {
+
+// One dial in flight is allowed, and nobody answers it; then its address is forgotten.
+void expect_forgetting_frees_the_place(io_context& io, std::uint16_t silent_port) {
+    Options options{.identity = 1};
+    options.limits.dials_in_flight_max = 1;
+    options.limits.handshake_timeout = std::chrono::hours(1);  // time alone frees no place
+    Node a(io, options);
+    Node b(io, {.identity = 2});
+    a.transport->dial("127.0.0.1", silent_port);
+    BOOST_REQUIRE(run_until({&io}, [&] { return a.transport->counters().dials == 1; }));
+    a.dial(b);
+    BOOST_REQUIRE(run_until({&io}, [&] { return a.noted("too many dials in flight"); }));
+    BOOST_TEST(a.transport->counters().dials == 1u);
+    a.transport->forget("127.0.0.1", silent_port);
+    BOOST_TEST(run_until({&io}, [&] { return connected_both_ways(a, b); }));
+}
+
+tcp::endpoint any_port_here() {
+    return {boost::asio::ip::address_v4::loopback(), 0};
+}
+
+}  // namespace
 
 BOOST_AUTO_TEST_CASE(two_peers_connect_once_show_their_hello_and_talk_both_ways) {
     io_context io;
@@ -91,6 +122,52 @@ BOOST_AUTO_TEST_CASE(a_forgotten_address_is_not_dialed_again) {
     BOOST_TEST(a.transport->counters().dials == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(forgetting_an_address_ends_the_handshake_in_flight) {
+    io_context io;
+    const tcp::acceptor silent(io, any_port_here());  // the kernel takes the connection, nobody speaks
+    expect_forgetting_frees_the_place(io, silent.local_endpoint().port());
+}
+
+BOOST_AUTO_TEST_CASE(forgetting_an_address_ends_the_connect_in_flight) {
+    io_context io;
+    tcp::acceptor deaf(io);
+    deaf.open(tcp::v4());
+    deaf.bind(any_port_here());
+    deaf.listen(0);
+    // Once its queue is full, the kernel leaves further connects unanswered.
+    std::vector<tcp::socket> filling;
+    filling.reserve(3);
+    for (int i = 0; i < 3; ++i) {
+        filling.emplace_back(io);
+        filling.back().async_connect(deaf.local_endpoint(), [](const boost::system::error_code&) {});
+    }
+    expect_forgetting_frees_the_place(io, deaf.local_endpoint().port());
+}
+
+BOOST_AUTO_TEST_CASE(a_numeric_address_is_dialed_without_a_lookup) {
+    io_context io;
+    Node a(io, {.identity = 1});
+    a.transport->dial("127.0.0.1", 1);
+    io.poll();  // a lookup would still be with the resolver's thread
+    BOOST_TEST(a.transport->counters().dials >= 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_expectation_does_not_wait_for_the_loss_of_the_old_one) {
+    io_context io;
+    Node a(io, {.identity = 1});
+    Node b(io, {.identity = 2});
+    Node c(io, {.identity = 3});
+    b.dial(a);
+    BOOST_REQUIRE(run_until({&io}, [&] { return connected_both_ways(a, b); }));
+    // Not dialed while b is connected anyhow.
+    a.transport->dial(b.id(), "127.0.0.1", c.transport->listen_port());
+    run_for({&io}, std::chrono::milliseconds(20));
+    BOOST_TEST(a.transport->counters().dials == 0u);
+    a.transport->dial(c.id(), "127.0.0.1", c.transport->listen_port());
+    BOOST_TEST(run_until({&io}, [&] { return connected_both_ways(a, c); }));
+    BOOST_TEST(a.sees_all(b));
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_starts_later_is_found) {
     io_context io;
     auto early = std::make_unique<Node>(io, Options{.identity = 2});
@@ -124,6 +201,35 @@ BOOST_AUTO_TEST_CASE(a_silent_peer_is_dropped_after_the_idle_timeout) {
     BOOST_TEST(a.disconnected[0].second.find("nothing heard for 150 ms") != std::string::npos);
     BOOST_REQUIRE(run_until({&io}, [&] { return !b.disconnected.empty(); }));
 }
+
+#ifdef __linux__
+// Bulk has no idle timeout of ours.
+BOOST_AUTO_TEST_CASE(the_kernel_watches_every_connection) {
+    io_context io;
+    Node a(io, {.identity = 1});
+    Node b(io, {.identity = 2});
+    a.dial(b);
+    BOOST_REQUIRE(run_until({&io}, [&] { return connected_both_ways(a, b); }));
+    const auto option = [](int descriptor, int level, int name) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        return ::getsockopt(descriptor, level, name, &value, &size) == 0 ? value : 0;
+    };
+    int watched = 0;
+    for (int descriptor = 0; descriptor < 1'024; ++descriptor) {
+        sockaddr_storage remote{};
+        socklen_t size = sizeof remote;
+        if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&remote), &size) != 0) continue;
+        const bool all = option(descriptor, SOL_SOCKET, SO_KEEPALIVE) == 1 &&
+                         option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE) == 30 &&
+                         option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL) == 10 &&
+                         option(descriptor, IPPROTO_TCP, TCP_KEEPCNT) == 3 &&
+                         option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT) == 30'000;
+        if (all) ++watched;
+    }
+    BOOST_TEST(watched == 4);  // both ends of control and of bulk
+}
+#endif
 
 BOOST_AUTO_TEST_CASE(a_full_outbox_refuses_and_a_stuck_peer_is_disconnected) {
     io_context io;
