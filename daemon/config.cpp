@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/ip/address.hpp>
 #include <cstdlib>
 #include <limits>
 #include <set>
@@ -24,6 +25,8 @@ namespace {
 constexpr std::int64_t seed_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t seeds_max = limits::members_max;
 constexpr std::int64_t hidden_units_max = 65'536;
+// Slower, and the time between two batches is more than a clock can count.
+constexpr double batches_per_second_min = 1e-6;
 
 // --- rules for texts --------------------------------------------------------------------------------------
 
@@ -45,6 +48,18 @@ Result<void> endpoint_rule(std::string_view text) {
         return failure("is longer than " + std::to_string(limits::address_bytes_max) + " bytes");
     const auto endpoint = parse_endpoint(text);
     if (!endpoint) return std::unexpected(endpoint.error());
+    return {};
+}
+
+// An address of this host. By the same function as the transport, which looks no names up in order to listen.
+Result<void> listen_rule(std::string_view text) {
+    if (auto checked = endpoint_rule(text); !checked) return checked;
+    boost::system::error_code error;
+    static_cast<void>(boost::asio::ip::make_address(parse_endpoint(text)->host, error));
+    if (error)
+        return failure(
+            "must be a numeric address of this host with a port, such as \"0.0.0.0:7700\", "
+            "\"192.0.2.7:7700\" or \"[::]:7700\"; a name that others dial belongs in peer.advertise");
     return {};
 }
 
@@ -89,7 +104,7 @@ void read_peer(ConfigReader& reader, PeerSettings& peer, const std::filesystem::
          {"info", LogLevel::info},
          {"debug", LogLevel::debug}}};
     reader.text("peer.name", peer.name, name_rule);
-    reader.text("peer.listen", peer.listen, endpoint_rule);
+    reader.text("peer.listen", peer.listen, listen_rule);
     reader.text("peer.advertise", peer.advertise, advertise_rule);
     reader.path("peer.state_directory", peer.state_directory, base);
     peer.control_socket = peer.state_directory / "control.sock";
@@ -141,6 +156,9 @@ void read_data(ConfigReader& reader, DataSettings& data, const std::filesystem::
     reader.choice<DataSource>("data.source", data.source, sources);
     data.seed = static_cast<std::uint64_t>(reader.integer("data.seed", 1, 0, seed_max));
     reader.real("data.batches_per_second", data.batches_per_second, {.min = 0, .max = 1e6});
+    if (data.batches_per_second > 0 && data.batches_per_second < batches_per_second_min)
+        reader.complain("data.batches_per_second",
+                        "must be 0 (as fast as the host can) or a number from 1e-06 to 1e+06");
     reader.path("data.directory", data.directory, base);
     reader.text("data.shard", data.shard, shard_rule);
     data.features = static_cast<std::uint32_t>(

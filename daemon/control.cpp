@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -17,6 +18,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 namespace parley::daemon {
 
@@ -29,6 +31,8 @@ using boost::system::error_code;
 static_assert(std::endian::native == std::endian::little, "GET /model promises little-endian floats");
 
 namespace {
+
+constexpr std::chrono::milliseconds accept_pause{100};
 
 // "/model?which=reference" -> path and query. No percent-decoding: no value of ours needs it.
 ControlRequest parse_target(std::string_view method, std::string_view target) {
@@ -59,7 +63,11 @@ class Session : public std::enable_shared_from_this<Session> {
 public:
     Session(stream_protocol::socket socket, const ControlHandler& handler, const ControlLimits& limits,
             std::shared_ptr<std::size_t> open)
-        : stream_(std::move(socket)), handler_(handler), limits_(limits), open_(std::move(open)) {
+        : stream_(std::move(socket)),
+          answer_timer_(stream_.get_executor()),
+          handler_(handler),
+          limits_(limits),
+          open_(std::move(open)) {
         ++*open_;
     }
     ~Session() { --*open_; }
@@ -82,8 +90,34 @@ private:
         version_ = request.version();
         const auto method = request.method_string();
         const auto target = request.target();
+        const std::uint64_t number = ++last_request_;
+        awaited_ = number;
+        arm_answer_timer(number);
+        // The timer keeps the session while the handler works, the handler does not: one that never answers
+        // would keep the connection counted for ever.
         handler_(parse_target({method.data(), method.size()}, {target.data(), target.size()}),
-                 [self = shared_from_this()](ControlResponse response) { self->write(std::move(response)); });
+                 [weak = weak_from_this(), number](ControlResponse response) {
+                     if (const auto self = weak.lock()) self->answer(number, std::move(response));
+                 });
+    }
+
+    void arm_answer_timer(std::uint64_t number) {
+        answer_timer_.expires_after(limits_.answer_max);
+        answer_timer_.async_wait([self = shared_from_this(), number](error_code cancelled) {
+            if (cancelled || self->awaited_ != number) return;
+            self->keep_alive_ = false;
+            self->answer(number, refused(http::status::service_unavailable,
+                                         "no answer in time: the training thread or the disk is busy or "
+                                         "hangs; GET /status tells more"));
+        });
+    }
+
+    // The handler's answer or the timer's, whichever comes first.
+    void answer(std::uint64_t number, ControlResponse content) {
+        if (awaited_ != number) return;
+        awaited_ = 0;
+        answer_timer_.cancel();
+        write(std::move(content));
     }
 
     void answer_malformed(error_code error) {
@@ -130,6 +164,7 @@ private:
     }
 
     beast::basic_stream<stream_protocol> stream_;
+    asio::steady_timer answer_timer_;
     const ControlHandler handler_;
     const ControlLimits limits_;
     std::shared_ptr<std::size_t> open_;
@@ -137,6 +172,8 @@ private:
     std::optional<http::request_parser<http::string_body>> parser_;
     ControlResponse content_;  // owns what response_ points into
     std::optional<http::response<http::span_body<const char>>> response_;
+    std::uint64_t last_request_ = 0;
+    std::uint64_t awaited_ = 0;  // the request that the handler has, 0: none
     unsigned version_ = 11;
     bool keep_alive_ = false;
 };
@@ -174,7 +211,11 @@ Result<void> clear(const std::string& path) {
 class ControlServer::Core : public std::enable_shared_from_this<ControlServer::Core> {
 public:
     Core(asio::io_context& io, std::string path, ControlHandler handler, ControlLimits limits)
-        : acceptor_(io), path_(std::move(path)), handler_(std::move(handler)), limits_(limits) {}
+        : acceptor_(io),
+          pause_timer_(io),
+          path_(std::move(path)),
+          handler_(std::move(handler)),
+          limits_(limits) {}
 
     Result<void> listen() {
         if (auto cleared = clear(path_); !cleared) return cleared;
@@ -196,7 +237,8 @@ public:
     void accept() {
         acceptor_.async_accept([self = shared_from_this()](error_code error, stream_protocol::socket socket) {
             if (error == asio::error::operation_aborted || !self->acceptor_.is_open()) return;
-            if (!error && *self->open_ < self->limits_.connections_max)
+            if (error) return self->accept_later();
+            if (*self->open_ < self->limits_.connections_max)
                 std::make_shared<Session>(std::move(socket), self->handler_, self->limits_, self->open_)
                     ->read();
             self->accept();
@@ -206,11 +248,21 @@ public:
     void close() {
         error_code ignored;
         acceptor_.close(ignored);
+        pause_timer_.cancel();
         ::unlink(path_.c_str());
     }
 
 private:
+    // Without a free descriptor the next try fails at once, too: in a loop it would take a whole processor.
+    void accept_later() {
+        pause_timer_.expires_after(accept_pause);
+        pause_timer_.async_wait([self = shared_from_this()](error_code cancelled) {
+            if (!cancelled && self->acceptor_.is_open()) self->accept();
+        });
+    }
+
     stream_protocol::acceptor acceptor_;
+    asio::steady_timer pause_timer_;
     std::string path_;
     ControlHandler handler_;
     ControlLimits limits_;

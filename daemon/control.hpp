@@ -42,7 +42,7 @@ struct ControlLimits {
     std::size_t request_body_bytes_max = 4 * 1024;
     std::size_t connections_max = 16;     // more are closed unread
     std::chrono::seconds idle_max{10};    // for a request to arrive whole
-    std::chrono::seconds answer_max{60};  // for the handler and the writing of the answer
+    std::chrono::seconds answer_max{60};  // for the handler, else 503; again for the writing of the answer
 };
 
 class ControlServer {

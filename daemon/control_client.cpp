@@ -13,6 +13,7 @@
 #include <boost/beast/http/write.hpp>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "protocol/limits.hpp"
@@ -105,6 +106,10 @@ Result<nlohmann::json> ask_json(const std::filesystem::path& socket, const std::
     auto body = nlohmann::json::parse(answer->body, nullptr, false);
     if (body.is_discarded()) return failure(socket.string() + target + ": the answer is not JSON");
     return body;
+}
+
+double number_or_nan(const nlohmann::json& value) {
+    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
 Result<FetchedModel> fetch_model(const std::filesystem::path& socket, WhichModel which) {

@@ -26,6 +26,9 @@ Result<ControlAnswer> ask(const std::filesystem::path& socket, const std::string
 Result<nlohmann::json> ask_json(const std::filesystem::path& socket, const std::string& target,
                                 std::chrono::milliseconds timeout = std::chrono::seconds(5));
 
+// A figure of `status`: null, which is how JSON has what is not finite, becomes NaN. Throws for other types.
+double number_or_nan(const nlohmann::json& value);
+
 struct FetchedModel {
     Parameters parameters;
     std::uint64_t batches = 0;  // that the peer had trained

@@ -30,6 +30,7 @@ struct MessageCounters {
     };
     std::map<std::string, Type> types;  // by message_name
     std::uint64_t malformed = 0;        // received and refused by the decoder
+    std::uint64_t overrun = 0;          // models dropped undecoded: their sender is faster than our checks
 
     Type& of(const Message& message) { return types[message_name(message)]; }
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/setup.hpp"
+#include "daemon/storage/write_ahead_log.hpp"
 #include "net/hash.hpp"
 
 namespace parley::daemon {
@@ -15,7 +16,8 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::chrono::seconds stop_time_max{10};
+// For the last checkpoint, on a slow host too; the goodbye takes 2 s more, and systemd kills after 45 s.
+constexpr std::chrono::seconds stop_time_max{40};
 constexpr std::chrono::seconds tick_interval{1};
 
 // What others are told to dial: nothing when only they can know (every address, or a port not chosen yet).
@@ -55,7 +57,7 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
                                                                   Recovered recovered, Logger logger) {
     const Clock clock;
     auto peer = Peer::create(peer_config(config, recovered), recovered.persisted, seeded_rng(), clock.now());
-    if (!peer) return std::unexpected(ExitReason{exit_state_damaged, peer.error().message});
+    if (!peer) return std::unexpected(ExitReason{exit_state_damaged, peer.error().message + lost_log_remedy});
     LinkConfig link{.identity = recovered.identity,
                     .secret = recovered.secret,
                     .cluster_name = config.cluster.name,
@@ -216,9 +218,12 @@ void Driver::carry_out_blob(const DropBlob& command) {
 }
 
 void Driver::carry_out_blob(const ServeBlob& command) {
+    // Whoever asks again while the file is read gets one answer: a few bytes must not cost a model's read each.
+    if (!serving_.emplace(command.to, command.hash).second) return;
     storage_worker_.submit(
         [store = state_.blobs, hash = command.hash] { return store.load(hash); },
         [this, command](const StorageResult<SharedModel>& loaded) {
+            serving_.erase({command.to, command.hash});
             if (stopped_) return;
             if (!loaded) return fail(exit_storage, loaded.error().message);
             std::vector<Send> answer;
@@ -345,8 +350,10 @@ void Driver::tick() {
 
 void Driver::stop(const std::string& why) {
     if (std::exchange(stopping_, true)) {
-        logger_->warn("stopping_at_once reason={} hint=\"work since the last checkpoint is lost\"",
-                      log_value(why));
+        const bool has_checkpoint = stopped_;
+        logger_->warn("stopping_at_once reason={} hint={}", log_value(why),
+                      log_value(has_checkpoint ? "the others get no goodbye"
+                                               : "work since the last checkpoint is lost"));
         stopped_ = true;
         return io_.stop();
     }
@@ -354,8 +361,7 @@ void Driver::stop(const std::string& why) {
     service_manager_.stopping();
     stop_timer_.expires_after(stop_time_max);
     stop_timer_.async_wait([this](error_code error) {
-        if (!error)
-            fail(exit_storage, "the last checkpoint was not written in time; the one before is intact");
+        if (!error) give_up_stop();
     });
     if (!trainer_.command(TakeCheckpoint{CheckpointReason::stopping}))
         return fail(exit_internal, "the training thread takes no commands");
@@ -371,6 +377,18 @@ void Driver::finish_stop() {
         logger_->info("stopped samples={} applied={}", report_.statistics.samples, report_.applied.value);
         io_.stop();
     });
+}
+
+// No fault of the disk is known: the host or the disk is slow, a batch is long, or one of the threads hangs.
+void Driver::give_up_stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    exit_reason_ = {exit_failure, "the last checkpoint was not finished in time (" +
+                                      std::to_string(stop_time_max.count()) +
+                                      " s); the one before is intact, the work since then is lost"};
+    logger_->error("stopped exit_code={} reason={} hint=\"the next start goes on from the one before\"",
+                   static_cast<int>(exit_reason_.code), log_value(exit_reason_.message));
+    io_.stop();
 }
 
 void Driver::fail(ExitCode code, const std::string& message) {

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,7 @@ public:
     void start();
     // Gracefully: a last checkpoint, goodbye to the peers, then the io_context stops. Again: at once.
     void stop(const std::string& why);
-    // Why the io_context was stopped; exit_ok after a graceful stop.
+    // Why the io_context was stopped; exit_ok after a graceful stop, and after one that was told to hurry.
     const ExitReason& exit_reason() const { return exit_reason_; }
     std::uint16_t listen_port() const { return link_->listen_port(); }
 
@@ -89,6 +90,7 @@ private:
     void tick();  // once a second: rates, watchdog, periodic checkpoint
     void fail(ExitCode code, const std::string& message);
     void finish_stop();
+    void give_up_stop();
 
     boost::asio::io_context& io_;
     const Config config_;
@@ -113,6 +115,7 @@ private:
     TrainerReport report_;
     RateMeter sample_rate_;
     Instant next_checkpoint_;
+    std::set<std::pair<PeerId, ModelHash>> serving_;  // asked for, being read
     bool checkpoint_under_way_ = false;
     bool worker_has_ticked_ = true;
     std::uint64_t last_request_ = 0;

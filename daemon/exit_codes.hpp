@@ -8,7 +8,9 @@ namespace parley::daemon {
 
 enum ExitCode : int {
     exit_ok = 0,
-    exit_failure = 1,        // parley: the command did not succeed (demo: the group did not learn together)
+    // parley: the command did not succeed (demo: the group did not learn together); parleyd: a stop did not
+    // succeed, its last checkpoint was not finished in time
+    exit_failure = 1,
     exit_usage = 2,          // command line or config: fix it, retrying does not help
     exit_state_damaged = 3,  // the state directory is damaged or another peer's; see the message
     exit_network = 4,        // the listening address is taken or not ours

@@ -10,6 +10,7 @@ namespace parley::daemon {
 namespace {
 
 constexpr std::size_t held_models_max = 4;   // for one peer; the oldest goes
+constexpr std::size_t waiting_models_max = 4;  // received from one peer, not decoded yet
 constexpr std::size_t refused_kept_max = 8;  // of the latest refusals, for status
 constexpr std::size_t bulk_overhead_bytes = 64 * 1024;
 
@@ -151,16 +152,18 @@ void Link::dial(const Dial& dial) {
                           log_value(dial.address), log_value(endpoint.error().message));
         return;
     }
-    std::string& dialed = dialed_[dial.id];
-    if (!dialed.empty() && dialed != dial.address) {
-        const Result<Endpoint> before = parse_endpoint(dialed);
-        if (before) transport_->forget(before->host, before->port);
+    const std::string before = std::exchange(dialed_[dial.id], dial.address);
+    const bool is_used = std::ranges::any_of(dialed_, [&](const auto& entry) { return entry.second == before; });
+    // Hearsay replaces an address that others named, never one of the config or of another member.
+    if (!before.empty() && !is_used && !seeds_.contains(before)) {
+        const Result<Endpoint> old = parse_endpoint(before);
+        if (old) transport_->forget(old->host, old->port);
     }
-    dialed = dial.address;
     transport_->dial(dial.id, endpoint->host, endpoint->port);
 }
 
 void Link::dial_seed(const Endpoint& seed) {
+    seeds_.insert(net::RemoteEndpoint{seed.host, seed.port}.text());
     transport_->dial(seed.host, seed.port);
 }
 
@@ -240,10 +243,30 @@ ModelExpectation Link::expectation() const {
 
 void Link::received(const PeerId& id, net::Channel channel, net::Bytes bytes) {
     if (channel == net::Channel::control) return decoded(id, bytes.size(), decode(bytes, expectation()));
+    decode_model(id, std::move(bytes));
+}
+
+void Link::decode_model(const PeerId& id, net::Bytes bytes) {
+    // A small message costs the worker no less than these.
+    constexpr std::size_t cost_min = 4096;
+    const std::size_t size = bytes.size(), cost = std::max(size, cost_min);
+    const std::size_t model_bytes = config_.parameter_count * sizeof(float) + bulk_overhead_bytes;
+    std::size_t& waiting = decoding_[id];
+    if (waiting + cost > waiting_models_max * model_bytes) {
+        ++messages_.overrun;
+        if (const auto suppressed = limiter_.allow("overrun", clock_.now()))
+            logger_->warn("models_dropped peer={} waiting_bytes={} reason=\"sent faster than they can be checked\" "
+                          "suppressed={}",
+                          id.short_text(), waiting, *suppressed);
+        return;
+    }
+    waiting += cost;
     const auto shared = std::make_shared<const net::Bytes>(std::move(bytes));
-    codec_worker_.submit(
-        [shared, expected = expectation()] { return decode(*shared, expected); },
-        [this, id, size = shared->size()](const Result<Message>& message) { decoded(id, size, message); });
+    codec_worker_.submit([shared, expected = expectation()] { return decode(*shared, expected); },
+                         [this, id, size, cost](const Result<Message>& message) {
+                             decoding_[id] -= cost;
+                             decoded(id, size, message);
+                         });
 }
 
 void Link::decoded(const PeerId& id, std::size_t bytes, const Result<Message>& message) {

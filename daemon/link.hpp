@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,7 @@ private:
     void connected(const PeerId& id, const net::Bytes& hello, const net::RemoteEndpoint& remote);
     void disconnected(const PeerId& id, const std::string& reason);
     void received(const PeerId& id, net::Channel channel, net::Bytes bytes);
+    void decode_model(const PeerId& id, net::Bytes bytes);
     void decoded(const PeerId& id, std::size_t bytes, const Result<Message>& message);
     void note(net::NoteLevel level, const std::string& line);
 
@@ -94,7 +96,9 @@ private:
     LogLimiter limiter_;
     MessageCounters messages_;
     std::map<PeerId, std::deque<Outgoing>> held_;  // until bulk is ready
+    std::map<PeerId, std::size_t> decoding_;       // bytes of each peer that wait for the codec worker
     std::map<PeerId, std::string> dialed_;         // the address of each member that is dialled
+    std::set<std::string> seeds_;                  // addresses from the config: dialled for ever
     std::deque<RefusedConnection> refused_;
     Worker codec_worker_;
     std::unique_ptr<net::Transport> transport_;

@@ -2,14 +2,29 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
 namespace parley::daemon {
 
+namespace {
+
+// The test that systemd.exec(5) asks for: JOURNAL_STREAM, as "device:inode", names our standard error. Its
+// presence says little: whatever is started from a service inherits it, a shell on a terminal too.
+bool stderr_is_the_journal() {
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat status {};
+    if (stream == nullptr || ::fstat(STDERR_FILENO, &status) != 0) return false;
+    return std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino) == stream;
+}
+
+}  // namespace
+
 Logger make_logger(const std::string& name, const std::string& level) {
     std::shared_ptr<spdlog::sinks::sink> sink;
-    if (std::getenv("JOURNAL_STREAM") != nullptr) {
+    if (stderr_is_the_journal()) {
         sink = std::make_shared<spdlog::sinks::systemd_sink_mt>(name);
         sink->set_pattern("%v");
     } else {

@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "daemon/config.hpp"
@@ -38,6 +39,16 @@ void keep_freed_memory() {
     static_cast<void>(::mallopt(M_TRIM_THRESHOLD, 256 << 20));
 }
 
+ExitReason work(boost::asio::io_context& io, Driver& driver) {
+    try {
+        driver.start();
+        io.run();
+        return driver.exit_reason();
+    } catch (const std::exception& error) {  // memory exhausted, or a bug: say so and end
+        return {exit_internal, std::string("internal error: ") + error.what()};
+    }
+}
+
 int run(const Config& config) {
     const Logger logger = make_logger("parleyd", log_level_name(config.peer.log_level));
     auto recovered = recover(config);
@@ -52,10 +63,13 @@ int run(const Config& config) {
     if (!control) return complain(exit_network, control.error().message);
     boost::asio::signal_set signals(io, SIGTERM, SIGINT);
     stop_on_signals(signals, **driver);
-    (*driver)->start();
-    io.run();
-    const ExitReason reason = (*driver)->exit_reason();
-    return reason.code == exit_ok ? exit_ok : complain(reason.code, reason.message);
+    const ExitReason reason = work(io, **driver);
+    if (reason.code != exit_ok) complain(reason.code, reason.message);
+    logger->flush();
+    control->reset();  // removes the socket's file
+    // No destructors: they join threads, and one of these may wait for ever for a disk or a name server.
+    // What must last is on the disk already.
+    std::_Exit(reason.code);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/setup.hpp"
+#include "daemon/storage/write_ahead_log.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -70,11 +71,11 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
     if (!loaded) return ends_with(loaded.error());
     AppliedState applied = loaded->checkpoint ? loaded->checkpoint->applied : AppliedState{};
     if (applied.applied.value > opened->records.size())
-        return ends_with(exit_state_damaged,
-                         Error{config.peer.state_directory.string() + ": the checkpoint holds record " +
-                               std::to_string(applied.applied.value) + " but the log ends at " +
-                               std::to_string(opened->records.size()) +
-                               "; they are not of one peer. Restore both from the same backup"});
+        return ends_with(
+            exit_state_damaged,
+            Error{config.peer.state_directory.string() + ": the checkpoint holds record " +
+                  std::to_string(applied.applied.value) + " but the log ends at " +
+                  std::to_string(opened->records.size()) + ": the log has lost records" + lost_log_remedy});
     auto reference = reference_at(*opened, applied.applied, initial);
     if (!reference) return ends_with(reference.error());
 

@@ -144,7 +144,7 @@ json messages_json(const MessageCounters& messages) {
         types[name] = {{"sent", {{"messages", type.sent.messages}, {"bytes", type.sent.bytes}}},
                        {"received", {{"messages", type.received.messages}, {"bytes", type.received.bytes}}},
                        {"dropped", type.dropped}};
-    return {{"types", std::move(types)}, {"malformed", messages.malformed}};
+    return {{"types", std::move(types)}, {"malformed", messages.malformed}, {"overrun", messages.overrun}};
 }
 
 std::string status_line(const StatusView& view) {

@@ -31,10 +31,17 @@ void Sgd::update(std::span<float> parameters, std::span<const float> gradient) {
 }
 
 Result<void> Sgd::set_velocity(std::span<const float> velocity) {
+    // Momentum may have been switched off since: there is no use for what was saved.
+    if (velocity_.empty()) return {};
+    // Or on: it starts from rest.
+    if (velocity.empty()) {
+        std::fill(velocity_.begin(), velocity_.end(), 0.0f);
+        return {};
+    }
     if (velocity.size() != velocity_.size()) {
         return failure("the optimizer's velocity has " + std::to_string(velocity.size()) +
                        " values, expected " + std::to_string(velocity_.size()) +
-                       ": it was saved under another model or momentum");
+                       ": it was saved under another model");
     }
     std::copy(velocity.begin(), velocity.end(), velocity_.begin());
     return {};

@@ -20,7 +20,8 @@ public:
 
     void update(std::span<float> parameters, std::span<const float> gradient);
 
-    // Part of a checkpoint; empty without momentum.
+    // Part of a checkpoint; empty without momentum. Momentum may be switched on or off between saving and
+    // setting: an empty velocity is set as zeros, one that is not needed is ignored.
     std::span<const float> velocity() const { return velocity_; }
     Result<void> set_velocity(std::span<const float> velocity);
     const SgdConfig& config() const { return config_; }

@@ -1,10 +1,20 @@
 #include "daemon/demo/demo.hpp"
 
+#include <cmath>
+#include <cstdlib>
 #include <memory>
 
 #include "daemon/commands/commands.hpp"
 
 namespace parley::daemon {
+namespace {
+
+// CLI11's ranges compare, and no comparison refuses NaN.
+std::string refuse_nan(const std::string& text) {
+    return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is not a number" : std::string();
+}
+
+}  // namespace
 
 void add_demo(CLI::App& app, CommandResult& result) {
     auto options = std::make_shared<DemoOptions>();
@@ -13,11 +23,13 @@ void add_demo(CLI::App& app, CommandResult& result) {
     command->add_option("--peers", options->peers)->check(CLI::Range(2, 64))->capture_default_str();
     command->add_option("--seconds", options->seconds)
         ->check(CLI::Range(1.0, 86'400.0))
+        ->check(refuse_nan)
         ->capture_default_str();
     command->add_option("--data", options->data, "a directory with MNIST's IDX files; default: a generator");
     command->add_option("--keep", options->keep, "a new directory for the group, kept at the end");
     CLI::Option* given = command->add_option("--threshold", *threshold, "of the squared distance, Delta")
-                             ->check(CLI::PositiveNumber);
+                             ->check(CLI::PositiveNumber)
+                             ->check(refuse_nan);
     command->add_flag("--json", options->json, "the summary as one JSON object; progress goes to stderr");
     command->callback([options, threshold, given, &result] {
         if (given->count() > 0) options->threshold = *threshold;

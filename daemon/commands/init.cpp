@@ -18,7 +18,7 @@ void add_init(CLI::App& app, CommandResult& result) {
     command->add_option("--config-directory", options->config_directory,
                         "for parley.toml and the secret; default: as --directory");
     command->add_option("--name", options->name, "of this peer; default: the host's name");
-    command->add_option("--listen", options->listen, "host:port")->capture_default_str();
+    command->add_option("--listen", options->listen, "numeric address:port")->capture_default_str();
     command->add_option("--advertise", options->advertise, "where others reach this peer, host:port");
     command->add_option("--seed", options->seeds, "host:port of another peer; may be repeated");
     command->add_option("--voter", options->voters, "id of another peer; may be repeated");

@@ -26,8 +26,8 @@ void print_learner(const json& learner) {
                learner.at("state").get<std::string>(), learner.at("samples").get<std::uint64_t>(),
                learner.at("batches").get<std::uint64_t>(), learner.at("samples_per_second").get<double>());
     fmt::print("           recent loss {:.4f}, accuracy {:.1f}%; distance {:.4f} of threshold {:.4f}\n",
-               learner.at("loss").get<double>(), 100 * learner.at("accuracy").get<double>(),
-               learner.at("distance").get<double>(), learner.at("threshold").get<double>());
+               number_or_nan(learner.at("loss")), 100 * number_or_nan(learner.at("accuracy")),
+               number_or_nan(learner.at("distance")), learner.at("threshold").get<double>());
     const std::string failure = learner.at("failure").get<std::string>();
     if (!failure.empty()) fmt::print("           FAILED: {}\n", failure);
 }

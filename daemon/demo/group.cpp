@@ -10,7 +10,10 @@
 #include <cstring>
 #include <fstream>
 #include <random>
+#include <thread>
 
+#include "daemon/control_client.hpp"
+#include "daemon/storage/files.hpp"
 #include "net/identity.hpp"
 
 namespace parley::daemon {
@@ -21,6 +24,8 @@ constexpr std::uint16_t first_port =
 constexpr std::uint16_t ports = 12'000;
 constexpr int port_attempts_max = 1'000;
 constexpr std::chrono::seconds stop_time_max{8};
+constexpr std::chrono::milliseconds stop_answer_max{300};
+constexpr std::chrono::milliseconds stop_poll_interval{20};
 
 bool is_free(std::uint16_t port) {
     const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -113,6 +118,20 @@ Result<Draft> draft_peer(const DemoOptions& options, const std::filesystem::path
     return draft;
 }
 
+// Somebody may have killed the peer and started it again by hand: that process is no child of ours and must
+// not outlive its directory. It runs as long as it holds the lock, also while it does not answer yet.
+void stop_stranger(const DemoPeer& peer, std::chrono::steady_clock::time_point deadline) {
+    bool was_asked = false;
+    while (std::chrono::steady_clock::now() < deadline) {
+        const auto lock = DirectoryLock::acquire(peer.directory);
+        if (lock || lock.error().kind != StorageFailure::locked) return;
+        // Once: the second request would leave out its last checkpoint.
+        if (!was_asked)
+            was_asked = ask(peer.config.peer.control_socket, "POST", "/stop", stop_answer_max).has_value();
+        std::this_thread::sleep_for(stop_poll_interval);
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DemoGroup>> DemoGroup::start(const DemoOptions& options) {
@@ -180,9 +199,14 @@ Result<void> DemoPeer::start_again() {
 }
 
 void DemoGroup::stop() {
-    for (DemoPeer& peer : peers_)
-        peer.process.terminate();
     const auto deadline = std::chrono::steady_clock::now() + stop_time_max;
+    std::vector<const DemoPeer*> ended;
+    for (DemoPeer& peer : peers_) {
+        if (peer.process.ended()) ended.push_back(&peer);
+        peer.process.terminate();
+    }
+    for (const DemoPeer* peer : ended)
+        stop_stranger(*peer, deadline);
     for (DemoPeer& peer : peers_)
         peer.process.wait_until(deadline);
 }

@@ -49,7 +49,8 @@ public:
     const std::vector<DemoPeer>& peers() const { return peers_; }
     const std::filesystem::path& directory() const { return directory_; }
     const Config& config() const { return peers_.front().config; }  // what all have in common
-    void stop();                                                    // gracefully, then by force
+    // Gracefully, then by force; what was started by hand instead of a peer that died is only asked.
+    void stop();
 
 private:
     DemoGroup() = default;

@@ -24,9 +24,9 @@ void read_status(const json& status, PeerFigures& figures) {
     figures.state = learner.at("state").get<std::string>();
     figures.samples = learner.at("samples").get<std::uint64_t>();
     figures.batches = learner.at("batches").get<std::uint64_t>();
-    figures.loss = learner.at("loss").get<double>();
-    figures.accuracy = learner.at("accuracy").get<double>();
-    figures.distance = learner.at("distance").get<double>();
+    figures.loss = number_or_nan(learner.at("loss"));
+    figures.accuracy = number_or_nan(learner.at("accuracy"));
+    figures.distance = number_or_nan(learner.at("distance"));
     figures.samples_per_second = learner.at("samples_per_second").get<double>();
     figures.parameters = learner.at("parameters").get<std::uint64_t>();
     figures.rounds_full = rounds.at("full").get<std::uint64_t>();

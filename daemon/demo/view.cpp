@@ -11,15 +11,6 @@ namespace {
 
 constexpr int bar_width = 10;
 
-// How much of the threshold is used up; '!' where it is exceeded.
-std::string bar(double distance, double threshold) {
-    const double part = threshold > 0 ? distance / threshold : 0;
-    const int filled = std::clamp(static_cast<int>(std::lround(part * bar_width)), 0, bar_width);
-    std::string text(static_cast<std::size_t>(filled), '#');
-    text.append(static_cast<std::size_t>(bar_width - filled), '.');
-    return "[" + text + "]" + (part > 1 ? "!" : " ");
-}
-
 std::string role_text(const PeerFigures& figures) {
     if (figures.answers) return figures.was_started_again ? figures.role + "*" : figures.role;
     return figures.ended.empty() ? "no answer" : "DEAD";
@@ -29,7 +20,7 @@ std::string peer_line(const DemoPeer& peer, const PeerFigures& figures) {
     const double threshold = peer.config.averaging.divergence_threshold;
     return fmt::format("{:<8} {:>7}  {:<12} {:>9} {:>8.4f} {:>6.1f}%  {:>8.4f} {} {:>5} {:>5} {:>9}",
                        peer.name, peer.process.pid(), role_text(figures), figures.samples, figures.loss,
-                       100 * figures.accuracy, figures.distance, bar(figures.distance, threshold),
+                       100 * figures.accuracy, figures.distance, distance_bar(figures.distance, threshold),
                        figures.rounds_full, figures.rounds_partial, bytes_text(figures.bytes_sent));
 }
 
@@ -41,6 +32,16 @@ std::string bytes_text(std::uint64_t bytes) {
     if (value >= 1e6) return fmt::format("{:.2f} MB", value / 1e6);
     if (value >= 1e3) return fmt::format("{:.1f} kB", value / 1e3);
     return fmt::format("{} B", bytes);
+}
+
+std::string distance_bar(double distance, double threshold) {
+    const double part = threshold > 0 ? distance / threshold : 0;
+    // Written so that NaN is beyond the threshold too: a model that diverged is nowhere near the others.
+    const bool is_within = part <= 1;
+    const long filled = is_within ? std::lround(std::max(part, 0.0) * bar_width) : bar_width;
+    std::string text(static_cast<std::size_t>(filled), '#');
+    text.append(static_cast<std::size_t>(bar_width - filled), '.');
+    return "[" + text + "]" + (is_within ? " " : "!");
 }
 
 std::vector<std::string> draw(const DemoGroup& group, const Observer& observer, double seconds) {

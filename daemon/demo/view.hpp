@@ -11,6 +11,8 @@ namespace parley::daemon {
 
 // "  peer-1  coordinator ..." lines, without a newline at their ends.
 std::vector<std::string> draw(const DemoGroup& group, const Observer& observer, double seconds);
+// "[###.......] ": how much of the threshold is used up; '!' at the end where it is exceeded, or is NaN.
+std::string distance_bar(double distance, double threshold);
 // "1.2 MB"
 std::string bytes_text(std::uint64_t bytes);
 

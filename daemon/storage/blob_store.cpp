@@ -60,6 +60,8 @@ StorageResult<BlobStore::Opened> BlobStore::open(const std::filesystem::path& di
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
         if (const auto hash = hash_of_name(entry->path().filename().string())) candidates.push_back(*hash);
     if (error) return system_failure("list", directory, error.value());
+    // A name that was found may be in memory only, and what is reported here counts as durable.
+    if (auto synced = sync_directory(directory); !synced) return std::unexpected(synced.error());
     std::size_t removed = 0;
     for (const ModelHash& hash : candidates) {
         const auto model = opened.store.load(hash);

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::size_t records_per_frame_max = 1024;  // 4 KiB each: well below log_frame_bytes_max
 
-const char* const remedy =
-    "; this peer's promises to the group are not safe any more: move the state directory away and run "
-    "`parley init` for a new identity, which then takes the place of the old one among the voters";
-
 // The same state in as few frames as possible.
 FileBytes rewritten_log(const PeerId& owner, const LogContents& contents, std::uint64_t& next_sequence) {
     FileBytes bytes = log_file_header(owner);
@@ -43,9 +39,10 @@ StorageResult<LogContents> read_contents(const std::filesystem::path& path, cons
                                          std::uint64_t& file_bytes) {
     const auto bytes = read_file(path, log_file_bytes_max);
     if (!bytes) return std::unexpected(bytes.error());
-    if (!*bytes) return damaged(path.string() + " is missing" + remedy);
+    if (!*bytes) return damaged(path.string() + " is missing" + lost_log_remedy);
     auto contents = read_log(**bytes, owner);
-    if (!contents) return damaged(path.string() + " is damaged: " + contents.error().message + remedy);
+    if (!contents)
+        return damaged(path.string() + " is damaged: " + contents.error().message + lost_log_remedy);
     file_bytes = (*bytes)->size();
     return std::move(*contents);
 }
@@ -74,13 +71,21 @@ StorageResult<WriteAheadLog::Opened> WriteAheadLog::open(const std::filesystem::
         note = file.string() + ": cut off " + std::to_string(file_bytes - contents->whole_bytes) +
                " bytes of a write that a crash interrupted";
     }
-    // What was read may have been in memory only: a process that was killed leaves writes without their sync.
-    if (::fdatasync(log.file_.number()) != 0) return system_failure("sync", file, errno);
     log.size_bytes_ = contents->whole_bytes;
     log.next_sequence_ = contents->next_sequence;
+    if (auto durable = log.make_durable(*contents); !durable) return std::unexpected(durable.error());
     log.record_bytes_ = std::move(contents->record_bytes);
     log.live_bytes_ = std::accumulate(log.record_bytes_.begin(), log.record_bytes_.end(), std::uint64_t{0});
     return Opened{std::move(log), contents->hard_state, std::move(contents->records), std::move(note)};
+}
+
+// What was read may have been in memory only: a process that was killed leaves writes without their sync.
+// And after a sync that failed the pages count as clean: another sync would succeed without writing them.
+StorageResult<void> WriteAheadLog::make_durable(const LogContents& contents) {
+    const bool has_entries = contents.next_sequence > 1;
+    if (has_entries) return write_anew(contents);
+    if (::fdatasync(file_.number()) != 0) return system_failure("sync", path_, errno);
+    return {};
 }
 
 StorageResult<void> WriteAheadLog::append(const PersistLog& change) {
@@ -135,8 +140,12 @@ StorageResult<void> WriteAheadLog::compact() {
     std::uint64_t file_bytes = 0;
     const auto contents = read_contents(path_, owner_, file_bytes);
     if (!contents) return std::unexpected(contents.error());
+    return write_anew(*contents);
+}
+
+StorageResult<void> WriteAheadLog::write_anew(const LogContents& contents) {
     std::uint64_t next_sequence = 0;
-    const FileBytes bytes = rewritten_log(owner_, *contents, next_sequence);
+    const FileBytes bytes = rewritten_log(owner_, contents, next_sequence);
     const auto aside = write_aside(path_, {bytes});
     if (!aside) return std::unexpected(aside.error());
     auto descriptor = open_file(*aside, O_WRONLY | O_APPEND);

@@ -6,7 +6,8 @@
 //
 // At opening, a last frame that was not written to its end (the file ends inside it, or one of its sectors
 // was never written) is cut off: nobody was told of it. Anything else that does not fit is damage: promises
-// may be lost, the peer might vote twice, so opening is refused.
+// may be lost, the peer might vote twice, so opening is refused. What was read is written anew before anybody
+// relies on it: it may have been in memory only.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,13 @@ constexpr std::size_t log_file_bytes_max = std::size_t{1} << 32;
 constexpr std::uint64_t log_garbage_bytes_max = std::uint64_t{1} << 20;  // beyond it, and beyond
 constexpr std::uint64_t log_garbage_ratio = 4;                           // 4 x live: rewritten
 
+// Ends a message about a log that has lost promises or cannot be trusted.
+inline constexpr const char* lost_log_remedy =
+    "; this peer's promises to the group are not safe any more: move the state directory away and run "
+    "`parley init` for a new identity, which then takes the place of the old one among the voters";
+
 enum class IfAbsent { create, refuse };
+struct LogContents;  // log_frames.hpp
 
 class WriteAheadLog {
 public:
@@ -44,6 +51,8 @@ private:
     WriteAheadLog(std::filesystem::path file, const PeerId& owner) : path_(std::move(file)), owner_(owner) {}
     StorageResult<void> write_durably(ByteSpan bytes);
     StorageResult<void> compact();
+    StorageResult<void> make_durable(const LogContents& contents);
+    StorageResult<void> write_anew(const LogContents& contents);
     bool is_mostly_garbage() const;
 
     std::filesystem::path path_;

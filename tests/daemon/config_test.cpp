@@ -110,6 +110,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_al
     check_refused("data", "drift_probability = 1.01", {"from 0 to 1"});
     check_refused("data", "features = 0", {"from 1 to 100000"});
     check_refused("data", "batches_per_second = -1", {"from 0 to 1e+06"});
+    check_refused("data", "batches_per_second = 1e-11",
+                  {"parley.toml:4: data.batches_per_second = ", "must be 0", "from 1e-06 to 1e+06"});
     check_refused("data", "seed = -1", {"from 0 to"});
     check_refused("model", "preset = \"mpl\"", {"must be one of \"mlp\", \"mnist-cnn\""});
     check_refused("model", "hidden = 32", {"must be a list of numbers"});
@@ -117,6 +119,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_al
     check_refused("peer", "listen = \"7700\"", {"must be \"host:port\""});
     check_refused("peer", "listen = \"0.0.0.0:77000\"", {"a port from 0 to 65535"});
     check_refused("peer", "listen = \"fe80::1:7700\"", {"\"[address]:port\""});
+    check_refused("peer", "listen = \"localhost:7700\"",
+                  {"parley.toml:6: peer.listen = ", "must be a numeric address", "peer.advertise"});
+    check_refused("peer", "listen = \"300.0.0.1:7700\"", {"must be a numeric address"});
     check_refused("peer", "advertise = \"0.0.0.0:7700\"", {"every address of a host"});
     check_refused("peer", "advertise = \"host:0\"", {"from 1 to 65535"});
     check_refused("peer", "name = \"two words\"", {"letters, digits"});

@@ -9,9 +9,12 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "daemon/control_client.hpp"
@@ -47,8 +50,8 @@ void echo(const ControlRequest& request, const ControlReply& reply) {
 }
 
 struct Server {
-    explicit Server(ControlLimits limits = {}) {
-        auto created = ControlServer::create(io, socket, echo, limits);
+    explicit Server(ControlLimits limits = {}, ControlHandler handler = echo) {
+        auto created = ControlServer::create(io, socket, std::move(handler), limits);
         BOOST_REQUIRE_MESSAGE(created.has_value(), (created ? "" : created.error().message));
         server = std::move(*created);
         thread = std::thread([this] { io.run(); });
@@ -157,4 +160,36 @@ BOOST_AUTO_TEST_CASE(who_says_nothing_is_closed_in_time) {
 BOOST_AUTO_TEST_CASE(more_connections_than_allowed_are_closed_unread) {
     const Server server({.connections_max = 0});
     BOOST_TEST(!ask(server.socket, "GET", "/status").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_that_never_answers_blocks_nobody_for_long) {
+    std::vector<ControlReply> waiting;  // kept, as a training thread that hangs keeps them
+    const auto hanging = [&waiting](const ControlRequest& request, ControlReply reply) {
+        if (request.path == "/model") return waiting.push_back(std::move(reply));
+        for (const ControlReply& late : waiting)
+            late(ControlResponse{});  // to nobody any more
+        echo(request, reply);
+    };
+    const Server server({.connections_max = 2, .answer_max = std::chrono::seconds(1)}, hanging);
+    for (int turn = 0; turn < 2; ++turn) {
+        const auto late = ask(server.socket, "GET", "/model");
+        BOOST_REQUIRE_MESSAGE(late.has_value(), (late ? "" : late.error().message));
+        BOOST_TEST(late->status == 503U);
+        BOOST_TEST(late->body.find("no answer in time") != std::string::npos);
+    }
+    const auto next = ask(server.socket, "GET", "/status");
+    BOOST_REQUIRE_MESSAGE(next.has_value(), (next ? "" : next.error().message));
+    BOOST_TEST(next->status == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(a_figure_that_is_not_finite_arrives_as_nan) {
+    const nlohmann::json sent = {{"loss", std::numeric_limits<double>::quiet_NaN()},
+                                 {"distance", std::numeric_limits<double>::infinity()},
+                                 {"accuracy", 0.5},
+                                 {"samples", 3}};
+    const auto received = nlohmann::json::parse(sent.dump());
+    BOOST_TEST(std::isnan(number_or_nan(received.at("loss"))));
+    BOOST_TEST(std::isnan(number_or_nan(received.at("distance"))));
+    BOOST_TEST(number_or_nan(received.at("accuracy")) == 0.5);
+    BOOST_TEST(number_or_nan(received.at("samples")) == 3.0);
 }

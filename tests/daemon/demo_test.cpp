@@ -58,6 +58,9 @@ BOOST_AUTO_TEST_CASE(a_demo_without_a_round_says_so_and_fails) {
 
 BOOST_AUTO_TEST_CASE(a_command_line_that_makes_no_sense_is_exit_code_2) {
     BOOST_TEST(run(parley + " demo --peers 1 2>&1").exit_code == 2);
+    BOOST_TEST(run(parley + " demo --seconds nan 2>&1").exit_code == 2);
+    BOOST_TEST(run(parley + " demo --seconds 2 --threshold nan 2>&1").exit_code == 2);
+    BOOST_TEST(run(parley + " demo --seconds 2 --threshold inf 2>&1").exit_code == 2);
     BOOST_TEST(run(parley + " nonsense 2>&1").exit_code == 2);
     BOOST_TEST(run(parley + " config check /nowhere/parley.toml 2>&1").exit_code == 2);
     BOOST_TEST(run(parley + " status --socket /nowhere/control.sock 2>&1").exit_code == 7);

@@ -1,6 +1,8 @@
 // Real daemons on the loopback interface: rounds, a crash of the coordinator, a return, a graceful stop.
 #include <csignal>
+#include <limits>
 
+#include "daemon/demo/view.hpp"
 #include "tests/daemon/processes.hpp"
 
 using namespace parley::daemon;
@@ -35,7 +37,40 @@ BOOST_AUTO_TEST_CASE(three_peers_decide_rounds_agree_on_the_reference_and_stop_w
     for (DemoPeer& peer : group->peers()) {
         BOOST_TEST(peer.process.exit_code().value_or(-1) == 0);
         BOOST_TEST(log_of(peer).find("stopped samples=") != std::string::npos);
+        BOOST_TEST(!std::filesystem::exists(peer.config.peer.control_socket));
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_second_signal_ends_a_peer_at_once_and_no_socket_stays) {
+    const auto group = start_group(1);
+    DemoPeer& peer = group->peers()[0];
+    require_within(40s, *group, "an answer", [&] { return !status_of(peer).is_null(); });
+    peer.process.signal(SIGTERM);
+    peer.process.signal(SIGINT);  // another one: two of a kind may become one
+    BOOST_TEST(peer.process.wait_until(std::chrono::steady_clock::now() + 20s));
+    BOOST_TEST(peer.process.exit_code().value_or(-1) == 0);
+    BOOST_TEST(log_of(peer).find("stopping reason=") != std::string::npos);
+    BOOST_TEST(!std::filesystem::exists(peer.config.peer.control_socket));
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_was_started_again_by_hand_does_not_outlive_the_group) {
+    auto group = start_group(2);
+    DemoPeer& peer = group->peers()[0];
+    require_within(40s, *group, "an answer", [&] { return !status_of(peer).is_null(); });
+    peer.process.signal(SIGKILL);
+    BOOST_REQUIRE(peer.process.wait_until(std::chrono::steady_clock::now() + 5s));
+    auto by_hand = ChildProcess::spawn(peer.program, {"--config", peer.config.file.string()}, peer.log());
+    BOOST_REQUIRE_MESSAGE(by_hand.has_value(), (by_hand ? "" : by_hand.error().message));
+    require_within(40s, *group, "an answer of the second start", [&] {
+        const json status = status_of(peer);
+        return !status.is_null() && status["peer"]["start"] == 2;
+    });
+    const std::filesystem::path directory = group->directory();
+    group->stop();
+    BOOST_TEST(by_hand->wait_until(std::chrono::steady_clock::now() + 1s));
+    BOOST_TEST(by_hand->exit_code().value_or(-1) == 0);
+    group.reset();
+    BOOST_TEST(!std::filesystem::exists(directory));
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_coordinator_is_succeeded_and_contributes_again_after_its_return) {
@@ -74,4 +109,13 @@ BOOST_AUTO_TEST_CASE(a_killed_coordinator_is_succeeded_and_contributes_again_aft
     BOOST_TEST(status_of(killed)["peer"]["start"].get<int>() == 2);
     for (const DemoPeer& peer : group->peers())
         BOOST_TEST(status_of(peer)["alarms"]["count"].get<int>() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_demo_draws_a_bar_for_every_distance) {
+    BOOST_TEST(distance_bar(0, 1) == "[..........] ");
+    BOOST_TEST(distance_bar(0.5, 1) == "[#####.....] ");
+    BOOST_TEST(distance_bar(1, 1) == "[##########] ");
+    for (const double beyond :
+         {1.01, 1e300, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+        BOOST_TEST(distance_bar(beyond, 1) == "[##########]!");
 }

@@ -4,6 +4,9 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/init.hpp"
+#include "daemon/recovery.hpp"
+#include "daemon/setup.hpp"
 #include "daemon/storage/state_directory.hpp"
 #include "tests/daemon/storage_samples.hpp"
 #include "tests/daemon/temporary_directory.hpp"
@@ -68,6 +71,32 @@ BOOST_AUTO_TEST_CASE(a_peer_that_lost_its_log_does_not_start) {
     BOOST_REQUIRE(!opened);
     BOOST_TEST((opened.error().kind == StorageFailure::damaged));
     BOOST_TEST(opened.error().message.find("parley init") != std::string::npos);
+}
+
+// Whoever put an older log back would let the peer vote twice in one term.
+BOOST_AUTO_TEST_CASE(a_checkpoint_ahead_of_the_log_is_refused_with_the_remedy_for_a_lost_log) {
+    TemporaryDirectory directory;
+    InitOptions options;
+    options.cluster = "lab";
+    options.directory = directory / "peer";
+    options.name = "first";
+    const auto report = initialise(options);
+    BOOST_REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
+    const auto config = load_config(report->config_file, ConfigEnvironment{});
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().message));
+    const auto learner = make_learner(*config, report->id);
+    BOOST_REQUIRE_MESSAGE(learner, (learner ? "" : learner.error().message));
+    const CheckpointStore checkpoints(config->peer.state_directory);
+    const AppliedState ahead{.applied = LogIndex{5}, .pending = std::nullopt};
+    BOOST_REQUIRE(checkpoints.write(learner->description(), learner->state(), ahead));
+
+    const auto recovered = recover(*config);
+    BOOST_REQUIRE(!recovered);
+    BOOST_TEST((recovered.error().code == exit_state_damaged));
+    const std::string& message = recovered.error().message;
+    BOOST_TEST(message.find("the log has lost records") != std::string::npos);
+    BOOST_TEST(message.find("parley init") != std::string::npos);
+    BOOST_TEST(message.find("backup") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_start_counter_is_refused) {

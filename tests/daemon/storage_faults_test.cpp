@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <string>
 
-#include "daemon/storage/log_frames.hpp"
 #include "daemon/storage/state_directory.hpp"
 #include "tests/daemon/storage_faults.hpp"
 #include "tests/daemon/storage_samples.hpp"
@@ -36,21 +35,13 @@ bool leftovers_in(const std::filesystem::path& directory) {
     return false;
 }
 
-// One record, and superseded states up to just beyond the limit.
-FileBytes log_full_of_garbage() {
-    FileBytes bytes = log_file_header(self);
-    std::uint64_t sequence = 1;
-    const auto add = [&](const PersistLog& change) {
-        const LogFrame frame = make_log_frame(sequence++, change);
-        bytes.insert(bytes.end(), frame.bytes.begin(), frame.bytes.end());
-    };
-    add(records_change(1, {balance_record(1)}));
-    while (bytes.size() <= log_garbage_bytes_max + 4096)
-        add(state_change(1));
-    return bytes;
-}
-void write_bytes(const std::filesystem::path& file, const FileBytes& bytes) {
-    write_text(file, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+// One record that stays, and so many after it that the log is rewritten when they are cut off.
+constexpr std::size_t many_records = 12'000;
+void append_much(WriteAheadLog& log) {
+    static const std::vector<Record> many(many_records, balance_record(1));
+    BOOST_REQUIRE(log.append(records_change(1, {balance_record(1)})));
+    BOOST_REQUIRE(log.append(records_change(2, many)));
+    BOOST_REQUIRE(log.size_bytes() > log_garbage_bytes_max + 4096);
 }
 
 float first_weight(const std::filesystem::path& directory) {
@@ -146,17 +137,44 @@ BOOST_AUTO_TEST_CASE(after_a_failed_write_the_log_goes_on) {
     BOOST_TEST(again->note == "");
 }
 
+// After a sync that failed, what a new process reads may be in memory only, and another sync may do nothing.
+BOOST_AUTO_TEST_CASE(opening_writes_every_entry_anew_or_fails) {
+    for_every_fault(9, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        {
+            auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::create);
+            BOOST_REQUIRE(opened);
+            BOOST_REQUIRE(opened->log.append(records_change(1, {balance_record(1)})));
+            BOOST_REQUIRE(opened->log.append(state_change(4)));
+        }
+        std::size_t operations = 0;
+        {
+            ScopedFault faults(fault, nth, EIO);
+            const auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+            operations = faults.operations();
+            BOOST_TEST(opened.has_value() == (operations < nth));
+        }
+        const auto again = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+        BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+        BOOST_TEST(again->records.size() == 1U);
+        BOOST_TEST((again->hard_state == hard_state(4)));
+        return operations;
+    });
+}
+
 BOOST_AUTO_TEST_CASE(a_compaction_that_fails_or_dies_loses_nothing) {
     bool compacted = false;
     for_every_fault(6, [&compacted](Fault fault, std::size_t nth) {
         TemporaryDirectory directory;
         std::size_t operations = 0;
         std::uint64_t last = 0;
+        bool cut = false;
         {
-            write_bytes(directory / "log", log_full_of_garbage());
-            auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+            auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::create);
             BOOST_REQUIRE(opened);
+            append_much(opened->log);
             ScopedFault faults(fault, nth, ENOSPC);
+            cut = opened->log.append(records_change(2, {})).has_value();
             for (std::uint64_t term = 1; term <= 5; ++term)
                 if (opened->log.append(state_change(term))) last = term;
             operations = faults.operations();
@@ -164,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_compaction_that_fails_or_dies_loses_nothing) {
         }
         const auto again = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
         BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
-        BOOST_TEST(again->records.size() == 1U);
+        BOOST_TEST((again->records.size() == 1U || (!cut && again->records.size() == many_records + 1)));
         BOOST_TEST((again->hard_state.term.value >= last && again->hard_state.term.value <= last + 1));
         return operations;
     });
@@ -215,6 +233,46 @@ BOOST_AUTO_TEST_CASE(a_blob_is_whole_or_absent) {
         BOOST_REQUIRE(again);
         BOOST_TEST((!stored || again->blobs.contains(hash)));
         BOOST_TEST(again->note == "");
+        BOOST_TEST(!leftovers_in(directory.path()));
+        return operations;
+    });
+}
+
+// The name of a blob that was just found may not be on the disk yet.
+BOOST_AUTO_TEST_CASE(blobs_are_reported_only_when_their_directory_is_synced) {
+    for_every_fault(4, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        const SharedModel model = model_of({1, 2, 3});
+        {
+            const auto opened = BlobStore::open(directory / "blobs");
+            BOOST_REQUIRE(opened);
+            BOOST_REQUIRE(opened->store.store(net::blake2b(*model), model));
+        }
+        ScopedFault faults(fault, nth, EIO);
+        const auto opened = BlobStore::open(directory / "blobs");
+        BOOST_TEST(opened.has_value() == (faults.operations() < nth));
+        return faults.operations();
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_later_start_that_fails_can_be_repeated_and_forgets_nothing) {
+    for_every_fault(20, [](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        {
+            auto first = StateDirectory::open(directory / "state", self);
+            BOOST_REQUIRE(first);
+            BOOST_REQUIRE(first->state.log.append(state_change(4)));
+        }
+        std::size_t operations = 0;
+        {
+            ScopedFault faults(fault, nth, EIO);
+            const auto opened = StateDirectory::open(directory / "state", self);
+            operations = faults.operations();
+        }
+        const auto again = StateDirectory::open(directory / "state", self);
+        BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+        BOOST_TEST((again->state.incarnation.value == 2 || again->state.incarnation.value == 3));
+        BOOST_TEST((again->hard_state == hard_state(4)));
         BOOST_TEST(!leftovers_in(directory.path()));
         return operations;
     });

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <boost/test/unit_test.hpp>
 #include <string>
 
@@ -61,6 +63,28 @@ BOOST_AUTO_TEST_CASE(what_was_appended_is_there_after_opening_again) {
     const auto again = open_log(directory / "log");
     BOOST_TEST((again.hard_state == hard_state(2)));
     BOOST_TEST((again.records == std::vector<Record>{noop_record(1), balance_record(1), noop_record(2)}));
+    BOOST_TEST(again.note == "");
+}
+
+// The pages of the file that was read may never reach the disk (a sync failed before), those of a new one do.
+BOOST_AUTO_TEST_CASE(opening_writes_the_log_anew_and_it_goes_on) {
+    TemporaryDirectory directory;
+    const auto inode = [&directory] {
+        struct stat status {};
+        BOOST_REQUIRE(::stat((directory / "log").c_str(), &status) == 0);
+        return status.st_ino;
+    };
+    small_log(directory);
+    const auto before = inode();
+    auto opened = open_log(directory / "log");
+    BOOST_TEST(inode() != before);
+    BOOST_TEST(opened.log.size_bytes() == std::filesystem::file_size(directory / "log"));
+    BOOST_TEST((opened.hard_state == hard_state(2)));
+    append(opened.log, state_change(3));
+    append(opened.log, records_change(3, {balance_record(3)}));
+    const auto again = open_log(directory / "log");
+    BOOST_TEST((again.hard_state == hard_state(3)));
+    BOOST_TEST(again.records.size() == 3U);
     BOOST_TEST(again.note == "");
 }
 

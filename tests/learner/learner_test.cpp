@@ -162,9 +162,27 @@ BOOST_AUTO_TEST_CASE(a_state_of_another_model_or_optimizer_is_refused_and_change
     BOOST_TEST(!learner.restore(bad).has_value());
     bad = good;
     bad.parameters.assign(bad.parameters.size(), 0.0f);
-    bad.velocity.clear();
+    bad.velocity.pop_back();
     BOOST_TEST(!learner.restore(bad).has_value());
     BOOST_TEST(same_bits(learner.parameters(), good.parameters));
+}
+
+BOOST_AUTO_TEST_CASE(momentum_may_be_switched_on_or_off_between_two_starts) {
+    LearnerConfig with = small_mlp();
+    with.optimizer.momentum = 0.5f;
+    Learner fast = make(with);
+    train(fast, 2);
+    Learner plain = make(small_mlp());
+    BOOST_REQUIRE(plain.restore(fast.state()).has_value());
+    BOOST_TEST(same_bits(plain.parameters(), fast.parameters()));
+    BOOST_TEST(plain.state().velocity.empty());
+    train(plain, 1);
+
+    // The other way: from rest, whatever it had before.
+    BOOST_REQUIRE(fast.restore(plain.state()).has_value());
+    BOOST_TEST(same_bits(fast.parameters(), plain.parameters()));
+    BOOST_TEST((fast.state().velocity == std::vector<float>(fast.parameter_count(), 0.0f)));
+    train(fast, 1);
 }
 
 BOOST_AUTO_TEST_CASE(settings_out_of_range_are_refused) {
