@@ -74,6 +74,7 @@ struct Options {
     std::string cluster = "lab";
     net::TransportLimits limits = quick_limits();
     std::optional<std::string> refuse_all = std::nullopt;  // what admit answers
+    std::uint16_t listen_port = 0;                         // 0: any
 
     static net::TransportLimits quick_limits() {
         net::TransportLimits limits;
@@ -100,7 +101,7 @@ struct Node {
                                     {},
                                     options.cluster,
                                     "127.0.0.1",
-                                    0,
+                                    options.listen_port,
                                     hello_of(options.identity),
                                     options.limits};
         if (options.previous_secret) config.previous_secret = secret_of(*options.previous_secret);

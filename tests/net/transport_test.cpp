@@ -174,9 +174,25 @@ BOOST_AUTO_TEST_CASE(a_peer_that_starts_later_is_found) {
     const std::uint16_t port = early->transport->listen_port();
     early.reset();  // nobody listens there now
     Node a(io, {.identity = 1});
-    a.transport->dial("localhost", port);
+    a.transport->dial("127.0.0.1", port);
     BOOST_REQUIRE(run_until({&io}, [&] { return a.transport->counters().dials >= 3; }));
     BOOST_TEST(a.connected.empty());
+    Node late(io, {.identity = 2, .listen_port = port});
+    BOOST_TEST(run_until({&io}, [&] { return connected_both_ways(a, late); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_is_found_by_name) {
+    io_context io;
+    boost::system::error_code error;
+    const auto found = tcp::resolver(io).resolve("localhost", "1", error);
+    if (error) {  // a root without /etc/hosts
+        BOOST_TEST_MESSAGE("skipped: this system cannot resolve localhost");
+        return;
+    }
+    Node a(io, {.identity = 1});
+    Node b(io, {.identity = 2});
+    a.transport->dial("localhost", b.transport->listen_port());
+    BOOST_TEST(run_until({&io}, [&] { return connected_both_ways(a, b); }));
 }
 
 BOOST_AUTO_TEST_CASE(dialing_ourselves_is_dropped) {
