@@ -67,13 +67,17 @@ void for_each_chunk(const Rows& rows, Visit visit) {
     }
 }
 
-// Covers `columns` by strips as wide as can be: of several vectors, of one, of four floats, of one. Calls
+// Covers `columns` by strips as wide as can be: of four vectors, of two, of one, of four floats, of one. Calls
 // visit.template operator()<floats, vectors>(first column).
 template <class Visit>
 [[gnu::always_inline]] inline void for_each_strip(std::size_t columns, Visit visit) {
     std::size_t column = 0;
     for (; column + vector_floats * tile_vectors <= columns; column += vector_floats * tile_vectors)
         visit.template operator()<vector_floats, tile_vectors>(column);
+    // Few columns leave few sums in flight, fewer than a multiplier needs to be kept busy.
+    if constexpr (tile_vectors > 2)
+        for (; column + vector_floats * 2 <= columns; column += vector_floats * 2)
+            visit.template operator()<vector_floats, 2>(column);
     for (; column + vector_floats <= columns; column += vector_floats)
         visit.template operator()<vector_floats, 1>(column);
     if constexpr (vector_floats > 4)
