@@ -49,11 +49,6 @@ void sgd_update(float* __restrict parameters, float* __restrict velocity, const 
     }
 }
 
-void add_scaled(float factor, const float* __restrict x, float* __restrict y, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i)
-        y[i] += factor * x[i];
-}
-
 void add_difference(float* __restrict f, const float* average, const float* snapshot, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
         f[i] += average[i] - snapshot[i];

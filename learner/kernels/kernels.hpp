@@ -79,8 +79,6 @@ PARLEY_KERNELS_API void scale_bytes(const std::uint8_t* bytes, float scale, floa
 PARLEY_KERNELS_API void sgd_update(float* parameters, float* velocity, const float* gradient,
                                    std::size_t count, float learning_rate, float momentum,
                                    float weight_decay);
-// y += factor x
-PARLEY_KERNELS_API void add_scaled(float factor, const float* x, float* y, std::size_t count);
 // f += average - snapshot
 PARLEY_KERNELS_API void add_difference(float* f, const float* average, const float* snapshot,
                                        std::size_t count);

@@ -37,9 +37,6 @@ public:
     SharedModel want(Instant now, const ModelHash& hash);
     // A blob whose durability alone is of interest.
     void want_durable(Instant now, const ModelHash& hash);
-    // No longer wanted by anybody.
-    void forget_wants() { fetches_.clear(); }
-    [[nodiscard]] bool is_fetching() const { return !fetches_.empty(); }
 
     // `from` does not hold it. Lost: every other voter has said so since the fetch began; or a majority lacks it, with
     // us, and those who have not answered have been away for long, for a holder may never come back.
