@@ -169,18 +169,22 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_holds_the_pending_snapshot_until_it_is_dropped
 }
 
 BOOST_AUTO_TEST_CASE(commands_between_batches_lose_no_batch_and_change_no_bit) {
-    constexpr std::uint64_t batches = 400;
+    constexpr std::uint64_t batches = 2000;
     learner::Learner alone = make_learner(batches);
     while (!alone.train_batch()->ended) {
     }
     Bench bench(make_learner(batches));
     bench.trainer.start();
+    // The next commands only when the last are answered: every answer wakes, and commands given at every wake would
+    // multiply until the queue of requests is full.
     std::uint64_t sequence = 0;
     bench.take_until([&] {
-        bench.give(TakeSnapshot{RoundId{Term{1}, ++sequence}});
-        bench.give(TakeCheckpoint{});
-        bench.give(PauseTraining{});
-        bench.give(ResumeTraining{});
+        if (bench.checkpoints.size() == sequence) {
+            bench.give(TakeSnapshot{RoundId{Term{1}, ++sequence}});
+            bench.give(TakeCheckpoint{});
+            bench.give(PauseTraining{});
+            bench.give(ResumeTraining{});
+        }
         return bench.report && bench.report->state == TrainingState::ended;
     });
     bench.give(CopyModel{1});
