@@ -31,10 +31,10 @@ learner::GraphicalModelConfig graphical_model(const DataSettings& data, std::uin
             .batches_max = 0};
 }
 
-learner::ModelSpec model_spec(const ModelSettings& model, learner::Shape input, std::uint32_t classes) {
+learner::ModelSpec model_spec(const ModelSettings& model, learner::Shape input, learner::Target target) {
     return {.preset = model.preset,
             .input = input,
-            .classes = classes,
+            .target = target,
             .hidden = model.hidden,
             .initialisation_seed = model.seed};
 }
@@ -63,7 +63,7 @@ Result<learner::Learner> make_learner(const Config& config, const PeerId& self) 
     auto stream = make_stream(config, self);
     if (!stream) return std::unexpected(stream.error());
     const learner::LearnerConfig learner{
-        .model = model_spec(config.model, (*stream)->input(), (*stream)->classes()),
+        .model = model_spec(config.model, (*stream)->input(), (*stream)->target()),
         .optimizer = {.learning_rate = static_cast<float>(config.training.learning_rate),
                       .momentum = static_cast<float>(config.training.momentum),
                       .weight_decay = static_cast<float>(config.training.weight_decay)},
@@ -77,12 +77,12 @@ Result<learner::Network> make_network(const Config& config) {
         const auto stream = learner::make_graphical_model_stream(graphical_model(config.data, 1));
         if (!stream) return failure(stream.error().message);
         return from_learner(
-            learner::Network::create(model_spec(config.model, (*stream)->input(), (*stream)->classes())));
+            learner::Network::create(model_spec(config.model, (*stream)->input(), (*stream)->target())));
     }
     const auto dataset =
         learner::load_idx_directory(config.data.directory, learner::IdxPart::test, idx_classes);
     if (!dataset) return failure(dataset.error().message);
-    return from_learner(learner::Network::create(model_spec(config.model, dataset->input, dataset->classes)));
+    return from_learner(learner::Network::create(model_spec(config.model, dataset->input, dataset->target)));
 }
 
 Result<learner::Dataset> make_test_set(const Config& config, std::uint64_t batch) {

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t commands_max = 256;
 // A violation is noticed this much later at most; each report costs the I/O thread a turn of its loop.
 constexpr std::chrono::milliseconds report_interval{5};
+// A stream that waits is asked again after this, or at once on LookForSamples.
+constexpr std::chrono::milliseconds waiting_interval{500};
 
 bool is_protocol_command(const TrainerCommand& command) {
     return std::holds_alternative<TakeSnapshot>(command) || std::holds_alternative<DropSnapshot>(command) ||
@@ -35,6 +37,8 @@ const char* training_state_name(TrainingState state) {
     switch (state) {
         case TrainingState::training:
             return "training";
+        case TrainingState::waiting:
+            return "waiting";
         case TrainingState::paused:
             return "paused";
         case TrainingState::ended:
@@ -118,14 +122,14 @@ std::deque<TrainerCommand> Trainer::wait_for_commands() {
     const auto due = [this] { return stopping_ || !commands_.empty(); };
     if (!may_train()) {
         changed_.wait(lock, due);
-    } else if (config_.batches_per_second_max > 0) {
+    } else if (config_.batches_per_second_max > 0 || state_ == TrainingState::waiting) {
         changed_.wait_until(lock, next_batch_, due);
     }
     return std::exchange(commands_, {});
 }
 
 bool Trainer::may_train() const {
-    return state_ == TrainingState::training;
+    return state_ == TrainingState::training || state_ == TrainingState::waiting;
 }
 
 void Trainer::train_one_batch() {
@@ -136,13 +140,22 @@ void Trainer::train_one_batch() {
         next_batch_ = std::chrono::steady_clock::now() + interval;
     }
     const learner::Result<learner::BatchReport> batch = learner_.train_batch();
-    if (!batch || batch->ended) {
+    if (!batch || batch->status == learner::StreamStatus::ended) {
         state_ = batch ? TrainingState::ended : TrainingState::failed;
         if (!batch) failure_ = batch.error().message;
         check(Urgency::now);
         return;
     }
+    if (batch->status == learner::StreamStatus::waiting) {
+        next_batch_ = std::chrono::steady_clock::now() + waiting_interval;
+        return become(TrainingState::waiting);
+    }
+    become(TrainingState::training);
     if (++batches_since_check_ >= config_.check_period) check(Urgency::routine);
+}
+
+void Trainer::become(TrainingState state) {
+    if (std::exchange(state_, state) != state) report(false, Urgency::now);
 }
 
 void Trainer::check(Urgency urgency) {
@@ -224,7 +237,7 @@ void Trainer::execute_one(TakeCheckpoint& command) {
 }
 
 void Trainer::execute_one(PauseTraining&) {
-    if (state_ == TrainingState::training) state_ = TrainingState::paused;
+    if (may_train()) state_ = TrainingState::paused;
     report(false, Urgency::now);
 }
 
@@ -234,6 +247,10 @@ void Trainer::execute_one(ResumeTraining&) {
         failure_.clear();
     }
     report(false, Urgency::now);
+}
+
+void Trainer::execute_one(LookForSamples&) {
+    if (state_ == TrainingState::waiting) next_batch_ = std::chrono::steady_clock::now();
 }
 
 void Trainer::execute_one(CopyModel& command) {

@@ -35,7 +35,8 @@ struct TrainerConfig {
     int nice = 10;                      // of the training thread, above the process's own
 };
 
-enum class TrainingState { training, paused, ended, failed };
+// waiting: the stream has no samples at the moment; it is asked again.
+enum class TrainingState { training, waiting, paused, ended, failed };
 const char* training_state_name(TrainingState state);
 
 struct TrainerReport {
@@ -56,13 +57,14 @@ struct TakeCheckpoint {
     CheckpointReason reason = CheckpointReason::periodic;
 };
 struct PauseTraining {};
+struct LookForSamples {};  // a waiting stream may have some now
 struct ResumeTraining {};  // also after a failure: the next batch is tried again
 // Answered by ModelCopied.
 struct CopyModel {
     std::uint64_t request = 0;
 };
 using TrainerCommand = std::variant<TakeSnapshot, DropSnapshot, ApplyRecord, TakeCheckpoint, PauseTraining,
-                                    ResumeTraining, CopyModel>;
+                                    ResumeTraining, LookForSamples, CopyModel>;
 
 // --- news: what comes back, in order ---------------------------------------------------------------------
 
@@ -119,8 +121,10 @@ private:
     void execute_one(TakeCheckpoint& command);
     void execute_one(PauseTraining& command);
     void execute_one(ResumeTraining& command);
+    void execute_one(LookForSamples& command);
     void execute_one(CopyModel& command);
     void train_one_batch();
+    void become(TrainingState state);
     void check(Urgency urgency);
     void report(bool checked, Urgency urgency);
     void publish(TrainerEvent event);

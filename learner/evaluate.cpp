@@ -7,10 +7,10 @@
 namespace parley::learner {
 
 Result<Evaluation> evaluate(Network& network, const Dataset& dataset, const EvaluationProgress& progress) {
-    if (dataset.input != network.input() || dataset.classes != network.classes()) {
+    if (dataset.input != network.input() || dataset.target != network.target()) {
         return failure("the data set has samples of " + dataset.input.text() + " in " +
-                       std::to_string(dataset.classes) + " classes, the model expects " +
-                       network.input().text() + " in " + std::to_string(network.classes()));
+                       dataset.target.text() + ", the model expects " + network.input().text() + " in " +
+                       network.target().text());
     }
     if (dataset.size() == 0) return failure("the data set is empty");
     Batch batch;
@@ -20,7 +20,7 @@ Result<Evaluation> evaluate(Network& network, const Dataset& dataset, const Eval
         const std::size_t count = std::min(evaluation_chunk_samples, dataset.size() - done);
         dataset.copy_range(done, count, batch);
         const auto logits = network.forward(batch.inputs, count, Mode::evaluation);
-        const LossReport report = softmax_cross_entropy(logits, batch.labels, network.classes(), {});
+        const LossReport report = softmax_cross_entropy(logits, batch.labels, network.target().size, {});
         total.loss += report.loss;
         total.correct += report.correct;
         done += count;

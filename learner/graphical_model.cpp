@@ -6,6 +6,8 @@
 namespace parley::learner {
 namespace {
 
+constexpr Target label_target = class_target(2);
+
 // Ranges of the errors with which a variable copies its parent. With 50 features under 10 hidden variables
 // the best possible classifier is right in about 97% of the cases (README.md has the measurements).
 constexpr double hidden_error_min = 0.02;
@@ -65,7 +67,7 @@ public:
         : config_(config), concept_(Concept::draw(config, 0)) {}
 
     Shape input() const override { return feature_shape(config_.features); }
-    std::uint32_t classes() const override { return 2; }
+    Target target() const override { return label_target; }
 
     std::string description() const override {
         return "graphical model of " + std::to_string(config_.features) + " features and " +
@@ -78,7 +80,7 @@ public:
         if (config_.batches_max > 0 && position_.batches >= config_.batches_max) return StreamStatus::ended;
         const std::uint64_t number = concept_number_ + (drifts_at(config_, position_.batches) ? 1 : 0);
         if (number != concept_number_) use_concept(number);
-        resize_batch(batch, samples_max, config_.features);
+        batch.resize(samples_max, config_.features, label_target);
         RandomStream random(hash(hash(config_.sample_seed, sample_purpose), position_.batches));
         for (std::size_t place = 0; place < samples_max; ++place) {
             concept_.draw_sample(random, hidden_values_, place, batch);
@@ -88,9 +90,10 @@ public:
         return StreamStatus::ready;
     }
 
-    StreamPosition position() const override { return position_; }
+    StreamState state() const override { return {position_, {}}; }
 
-    Result<void> restore(StreamPosition position) override {
+    Result<void> restore(const StreamState& state) override {
+        const StreamPosition position = state.position;
         position_ = position;
         use_concept(position.batches == 0 ? 0
                                           : parley::learner::concept_number(config_, position.batches - 1));
@@ -185,15 +188,16 @@ Dataset held_out(const GraphicalModelConfig& config, std::uint64_t batch, std::s
     RandomStream random(hash(hash(seed, held_out_purpose), batch));
     Batch samples;
     std::vector<std::uint8_t> hidden_values;
-    resize_batch(samples, count, config.features);
+    samples.resize(count, config.features, label_target);
     for (std::size_t place = 0; place < count; ++place) {
         drawn.draw_sample(random, hidden_values, place, samples);
     }
     return Dataset{.input = feature_shape(config.features),
-                   .classes = 2,
+                   .target = label_target,
                    .pixels = {},
                    .values = std::move(samples.inputs),
-                   .labels = std::move(samples.labels)};
+                   .labels = std::move(samples.labels),
+                   .targets = {}};
 }
 
 }  // namespace parley::learner

@@ -247,7 +247,7 @@ Result<Dataset> parse_idx_dataset(std::span<const std::uint8_t> images_bytes, st
     if (count == 0) return refuse(images_name, "holds no sample");
     Dataset dataset;
     dataset.input = Shape{images->dimensions[1], images->dimensions[2], 1};
-    dataset.classes = classes;
+    dataset.target = class_target(classes);
     dataset.pixels.assign(images->values.begin(), images->values.end());
     dataset.labels.assign(labels->values.begin(), labels->values.end());
     return dataset;

@@ -16,10 +16,10 @@ Result<void> check_config(const LearnerConfig& config, const Stream& stream) {
     if (!(config.smoothing > 0 && config.smoothing <= 1)) {
         return failure("smoothing " + std::to_string(config.smoothing) + " is not in (0, 1]");
     }
-    if (stream.input() != config.model.input || stream.classes() != config.model.classes) {
+    if (stream.input() != config.model.input || stream.target() != config.model.target) {
         return failure("the stream gives samples of " + stream.input().text() + " in " +
-                       std::to_string(stream.classes()) + " classes, the model expects " +
-                       config.model.input.text() + " in " + std::to_string(config.model.classes));
+                       stream.target().text() + ", the model expects " +
+                       config.model.input.text() + " in " + config.model.target.text());
     }
     return {};
 }
@@ -48,13 +48,13 @@ Result<Learner> Learner::create(const LearnerConfig& config, std::unique_ptr<Str
 Result<BatchReport> Learner::train_batch() {
     const auto status = stream_->next_batch(batch_size_, batch_);
     if (!status) return std::unexpected(status.error());
-    if (*status == StreamStatus::ended) return BatchReport{.ended = true};
+    if (*status != StreamStatus::ready) return BatchReport{.status = *status};
     const std::size_t samples = batch_.samples();
     LEARNER_CHECK(samples > 0 && samples <= batch_size_);
     const auto logits = network_.forward(batch_.inputs, samples, Mode::training);
     logits_gradient_.resize(logits.size());
     const LossReport loss =
-        softmax_cross_entropy(logits, batch_.labels, network_.classes(), logits_gradient_);
+        softmax_cross_entropy(logits, batch_.labels, network_.target().size, logits_gradient_);
     if (!std::isfinite(loss.loss)) {
         return failure("training diverged at batch " + std::to_string(statistics_.batches) +
                        ": the loss is not finite; lower the learning rate or start from an earlier model");
@@ -92,7 +92,7 @@ LearnerState Learner::state() const {
     state.parameters.assign(parameters().begin(), parameters().end());
     state.velocity.assign(optimizer_.velocity().begin(), optimizer_.velocity().end());
     state.dropout_state = network_.dropout_state();
-    state.stream = stream_->position();
+    state.stream = stream_->state();
     state.statistics = statistics_;
     return state;
 }

@@ -25,7 +25,7 @@ struct LearnerConfig {
 };
 
 struct BatchReport {
-    bool ended = false;  // the stream has ended: no sample was seen, nothing changed
+    StreamStatus status = StreamStatus::ready;  // not ready: no sample was seen, nothing changed
     std::size_t samples = 0;
     double loss = 0;  // summed over the samples, of the model before the update (with its dropout)
     std::size_t correct = 0;
@@ -61,7 +61,7 @@ struct LearnerState {
     std::vector<float> parameters;
     std::vector<float> velocity;  // empty without momentum
     std::uint64_t dropout_state = 0;
-    StreamPosition stream;
+    StreamState stream;
     Statistics statistics;
 };
 

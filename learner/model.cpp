@@ -62,7 +62,7 @@ std::vector<Layer> mnist_cnn(const ModelSpec& spec) {
     chain.dense(128);
     chain.relu();
     if (spec.dropout) chain.dropout(0.5f);
-    chain.dense(spec.classes);
+    chain.dense(spec.target.size);
     return chain.take();
 }
 
@@ -72,7 +72,7 @@ std::vector<Layer> mlp(const ModelSpec& spec) {
         chain.dense(units);
         chain.relu();
     }
-    chain.dense(spec.classes);
+    chain.dense(spec.target.size);
     return chain.take();
 }
 
@@ -83,9 +83,10 @@ Result<void> check_common(const ModelSpec& spec) {
         input.width > side_max || input.size() > parameters_max) {
         return failure("input shape " + input.text() + " is empty or too large");
     }
-    if (spec.classes < 2 || spec.classes > classes_max) {
-        return failure("classes " + std::to_string(spec.classes) + " is not in 2.." +
-                       std::to_string(classes_max));
+    const std::uint32_t least = spec.target.is_class() ? 2 : 1;
+    if (spec.target.size < least || spec.target.size > outputs_max) {
+        return failure("the model is to give " + spec.target.text() + ", which is not in " + std::to_string(least) +
+                       ".." + std::to_string(outputs_max));
     }
     return {};
 }
@@ -124,7 +125,7 @@ Result<Network> Network::create(const ModelSpec& spec) {
     if (const auto valid = check_preset(spec); !valid) return std::unexpected(valid.error());
     Network network;
     network.input_ = spec.input;
-    network.classes_ = spec.classes;
+    network.target_ = spec.target;
     network.layers_ = spec.preset == "mlp" ? mlp(spec) : mnist_cnn(spec);
     network.description_ = describe(spec, network.layers_);
     std::size_t parameter_count = 0;
@@ -203,13 +204,13 @@ std::span<const float> Network::forward(std::span<const float> inputs, std::size
         }
         x = y;
     }
-    return {x, samples * classes_};
+    return {x, samples * target_.size};
 }
 
 void Network::backward(std::span<const float> inputs, std::span<float> logits_gradient, std::size_t samples) {
     LEARNER_CHECK(samples > 0 && samples <= samples_reserved_);
     LEARNER_CHECK(inputs.size() == samples * input_.size());
-    LEARNER_CHECK(logits_gradient.size() == samples * classes_);
+    LEARNER_CHECK(logits_gradient.size() == samples * target_.size);
     float* dy = logits_gradient.data();
     std::size_t next_flow = 0;
     for (std::size_t i = layers_.size(); i-- > 0;) {

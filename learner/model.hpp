@@ -15,13 +15,13 @@
 namespace parley::learner {
 
 constexpr std::size_t parameters_max = std::size_t{1} << 28;  // 1 GiB of floats; a larger spec is refused
-constexpr std::uint32_t classes_max = 65'536;
+constexpr std::uint32_t outputs_max = 65'536;
 constexpr std::size_t hidden_layers_max = 64;
 
 struct ModelSpec {
     std::string preset = "mnist-cnn";  // "mnist-cnn" (PAPER.md E1) or "mlp"
     Shape input{28, 28, 1};            // must agree with the stream
-    std::uint32_t classes = 10;
+    Target target = class_target(10);  // must agree with the stream
     std::vector<std::uint32_t> hidden{
         64};  // mlp only: ReLU units of each hidden layer; empty = softmax regression
     std::uint64_t initialisation_seed = 1;  // all peers of a group start from the same model
@@ -48,12 +48,12 @@ public:
     // averaged.
     const std::string& description() const { return description_; }
     Shape input() const { return input_; }
-    std::uint32_t classes() const { return classes_; }
+    Target target() const { return target_; }
 
-    // inputs: samples x input().size(). Gives the logits, samples x classes(), valid until the next pass.
+    // inputs: samples x input().size(). Gives the logits, samples x target().size, valid until the next pass.
     std::span<const float> forward(std::span<const float> inputs, std::size_t samples, Mode mode);
     // After a forward pass with the same inputs: fills gradient() (overwriting it) from the gradient of the
-    // loss with respect to the logits, samples x classes(), which is left undefined.
+    // loss with respect to the logits, samples x target().size, which is left undefined.
     void backward(std::span<const float> inputs, std::span<float> logits_gradient, std::size_t samples);
     std::span<const float> gradient() const { return gradient_; }
 
@@ -68,7 +68,7 @@ private:
     std::span<float> slice(AlignedFloats& block, std::size_t layer);
 
     Shape input_;
-    std::uint32_t classes_ = 0;
+    Target target_;
     std::string description_;
     std::vector<Layer> layers_;
     std::vector<std::size_t> offsets_;  // of each layer's parameters in the block

@@ -16,7 +16,8 @@ namespace {
 
 // Weights, velocity and a snapshot of the largest model, and a little more.
 constexpr SealedFormat format{
-    .magic = "PARLEYCP", .version = 1, .bytes_max = 3 * limits::parameters_max * sizeof(float) + 65536};
+    .magic = "PARLEYCP", .version = 2,
+    .bytes_max = 3 * limits::parameters_max * sizeof(float) + learner::stream_memory_bytes_max + 65536};
 
 template <class Smoothed>
 void put_smoothed(ByteWriter& writer, const Smoothed& mean) {
@@ -41,8 +42,9 @@ FileBytes encode_fields(const std::string& model, const learner::LearnerState& l
     writer.put(pending.round.term.value);
     writer.put(pending.round.sequence);
     writer.put(learner.dropout_state);
-    writer.put(learner.stream.batches);
-    writer.put(learner.stream.samples);
+    writer.put(learner.stream.position.batches);
+    writer.put(learner.stream.position.samples);
+    writer.put_range(learner.stream.memory);
     const learner::Statistics& statistics = learner.statistics;
     writer.put(statistics.batches);
     writer.put(statistics.samples);
@@ -60,8 +62,9 @@ struct Decoded {
 
 void decode_learner(ByteReader& reader, learner::LearnerState& learner) {
     learner.dropout_state = reader.get<std::uint64_t>();
-    learner.stream.batches = reader.get<std::uint64_t>();
-    learner.stream.samples = reader.get<std::uint64_t>();
+    learner.stream.position.batches = reader.get<std::uint64_t>();
+    learner.stream.position.samples = reader.get<std::uint64_t>();
+    reader.get_range<char>(learner.stream.memory);
     learner::Statistics& statistics = learner.statistics;
     statistics.batches = reader.get<std::uint64_t>();
     statistics.samples = reader.get<std::uint64_t>();

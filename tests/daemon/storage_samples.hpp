@@ -50,7 +50,7 @@ inline learner::LearnerState learner_state(float first) {
     state.parameters = {first, first + 1, first + 2};
     state.velocity = {0.5F, -0.5F, 0.25F};
     state.dropout_state = 77;
-    state.stream = {.batches = 8, .samples = 80};
+    state.stream = {.position = {.batches = 8, .samples = 80}, .memory = "seen so far"};
     state.statistics.batches = 8;
     state.statistics.samples = 80;
     state.statistics.correct = 60;

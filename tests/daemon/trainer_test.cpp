@@ -21,7 +21,7 @@ learner::Learner make_learner(std::uint64_t batches_max) {
         {.features = 20, .hidden = 5, .drift_probability = 0.01, .batches_max = batches_max});
     BOOST_REQUIRE(stream.has_value());
     learner::LearnerConfig config;
-    config.model = {.preset = "mlp", .input = (*stream)->input(), .classes = 2, .hidden = {8}};
+    config.model = {.preset = "mlp", .input = (*stream)->input(), .target = learner::class_target(2), .hidden = {8}};
     auto learner = learner::Learner::create(config, std::move(*stream));
     BOOST_REQUIRE(learner.has_value());
     return std::move(*learner);
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_comes_with_a_checkpoint_of_the_same_instant) {
     BOOST_REQUIRE(taken.checkpoint->applied.pending.has_value());
     BOOST_TEST((taken.checkpoint->applied.pending->model == taken.snapshot.model));
     BOOST_TEST(taken.checkpoint->learner.statistics.batches > 20U);
-    BOOST_TEST(taken.checkpoint->learner.stream.batches == taken.checkpoint->learner.statistics.batches);
+    BOOST_TEST(taken.checkpoint->learner.stream.position.batches == taken.checkpoint->learner.statistics.batches);
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_holds_the_pending_snapshot_until_it_is_dropped_or_applied) {
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_holds_the_pending_snapshot_until_it_is_dropped
 BOOST_AUTO_TEST_CASE(commands_between_batches_lose_no_batch_and_change_no_bit) {
     constexpr std::uint64_t batches = 2000;
     learner::Learner alone = make_learner(batches);
-    while (!alone.train_batch()->ended) {
+    while (alone.train_batch()->status == learner::StreamStatus::ready) {
     }
     Bench bench(make_learner(batches));
     bench.trainer.start();

@@ -82,7 +82,7 @@ int try_mnist(char** arguments) {
 int try_drift(char** arguments) {
     LearnerConfig config;
     const auto units = static_cast<std::uint32_t>(std::strtoul(arguments[3], nullptr, 10));
-    config.model = {.preset = "mlp", .input = feature_shape(50), .classes = 2, .hidden = {units}};
+    config.model = {.preset = "mlp", .input = feature_shape(50), .target = class_target(2), .hidden = {units}};
     config.optimizer = {.learning_rate = std::strtof(arguments[0], nullptr),
                         .momentum = std::strtof(arguments[1], nullptr)};
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {

@@ -78,15 +78,15 @@ double largest_difference(std::span<const float> a, std::span<const float> b) {
 // quotient along g itself must be ||g||^2. Along single parameters the kinks of ReLU and the rounding of
 // floats would drown it.
 double network_gradient_error(Network& network, std::size_t samples, const std::vector<std::size_t>& blocks) {
-    const auto dataset = clusters(network.input(), network.classes(), samples, 5);
+    const auto dataset = clusters(network.input(), network.target().size, samples, 5);
     Batch batch;
     dataset->copy_range(0, samples, batch);
-    std::vector<float> logits_gradient(samples * network.classes());
+    std::vector<float> logits_gradient(samples * network.target().size);
     const std::uint64_t dropout = network.dropout_state();
     const auto loss = [&] {
         network.set_dropout_state(dropout);  // the same masks each time
         const auto logits = network.forward(batch.inputs, samples, Mode::training);
-        return softmax_cross_entropy(logits, batch.labels, network.classes(), logits_gradient).loss /
+        return softmax_cross_entropy(logits, batch.labels, network.target().size, logits_gradient).loss /
                static_cast<double>(samples);
     };
     loss();
@@ -257,10 +257,10 @@ BOOST_AUTO_TEST_CASE(softmax_cross_entropy_survives_huge_logits) {
 }
 
 BOOST_AUTO_TEST_CASE(whole_networks_have_the_gradient_of_their_loss) {
-    auto mlp = Network::create({.preset = "mlp", .input = feature_shape(6), .classes = 3, .hidden = {8, 5}});
+    auto mlp = Network::create({.preset = "mlp", .input = feature_shape(6), .target = class_target(3), .hidden = {8, 5}});
     BOOST_REQUIRE(mlp.has_value());
     BOOST_TEST(network_gradient_error(*mlp, 4, {7 * 8, 9 * 5, 6 * 3}) < 0.005);
-    auto cnn = Network::create({.preset = "mnist-cnn", .input = {8, 8, 1}, .classes = 3});
+    auto cnn = Network::create({.preset = "mnist-cnn", .input = {8, 8, 1}, .target = class_target(3)});
     BOOST_REQUIRE(cnn.has_value());
     BOOST_TEST(network_gradient_error(*cnn, 4, {10 * 32, 289 * 64, 257 * 128, 129 * 3}) < 0.005);
 }

@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(images_and_labels_are_read_plain_and_gzip) {
                                        labels_gzip ? gzip(good_labels()) : good_labels());
             BOOST_REQUIRE(dataset.has_value());
             BOOST_TEST((dataset->input == Shape{2, 3, 1}));
-            BOOST_TEST(dataset->classes == 10u);
+            BOOST_TEST(dataset->target.size == 10u);
             BOOST_TEST((dataset->labels == std::vector<std::uint32_t>{7, 9}));
             BOOST_TEST((dataset->pixels == pixels));
         }

@@ -22,7 +22,7 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 
 LearnerConfig small_mlp(std::size_t batch_size = 10) {
     LearnerConfig config;
-    config.model = {.preset = "mlp", .input = feature_shape(12), .classes = 3, .hidden = {16}};
+    config.model = {.preset = "mlp", .input = feature_shape(12), .target = class_target(3), .hidden = {16}};
     config.optimizer = {.learning_rate = 0.1f};
     config.batch_size = batch_size;
     return config;
@@ -30,7 +30,7 @@ LearnerConfig small_mlp(std::size_t batch_size = 10) {
 
 Learner make(const LearnerConfig& config, const DatasetStreamConfig& stream = {},
              std::size_t samples = 1000) {
-    const auto dataset = clusters(config.model.input, config.model.classes, samples, 3);
+    const auto dataset = clusters(config.model.input, config.model.target.size, samples, 3);
     return unwrap(Learner::create(config, unwrap(make_dataset_stream(dataset, stream))));
 }
 
@@ -47,16 +47,16 @@ public:
         : dataset_(std::move(dataset)), first_(first), stride_(stride), block_(block) {}
 
     Shape input() const override { return dataset_->input; }
-    std::uint32_t classes() const override { return dataset_->classes; }
+    Target target() const override { return dataset_->target; }
     std::string description() const override { return "fixed"; }
     // Batch t is samples first + t * stride ... + block - 1.
     Result<StreamStatus> next_batch(std::size_t, Batch& batch) override {
         dataset_->copy_range(first_ + position_.batches++ * stride_, block_, batch);
         return StreamStatus::ready;
     }
-    StreamPosition position() const override { return position_; }
-    Result<void> restore(StreamPosition position) override {
-        position_ = position;
+    StreamState state() const override { return {position_, {}}; }
+    Result<void> restore(const StreamState& state) override {
+        position_ = state.position;
         return {};
     }
 
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(an_ended_stream_changes_nothing) {
     BOOST_TEST(unwrap(learner.train_batch()).samples == 5u);
     const std::vector<float> before(learner.parameters().begin(), learner.parameters().end());
     const BatchReport report = unwrap(learner.train_batch());
-    BOOST_TEST(report.ended);
+    BOOST_TEST((report.status == StreamStatus::ended));
     BOOST_TEST(report.samples == 0u);
     BOOST_TEST(same_bits(learner.parameters(), before));
     BOOST_TEST(learner.statistics().batches == 3u);
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(an_ended_stream_changes_nothing) {
 
 BOOST_AUTO_TEST_CASE(a_restored_learner_goes_on_bit_by_bit) {
     LearnerConfig config;  // dropout, momentum, shuffling: everything that has a state
-    config.model = {.input = {8, 8, 1}, .classes = 3};
+    config.model = {.input = {8, 8, 1}, .target = class_target(3)};
     config.optimizer = {.learning_rate = 0.05f, .momentum = 0.9f, .weight_decay = 1e-4f};
     config.batch_size = 7;
     const DatasetStreamConfig stream{.shard = {2, 3}};
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_restored_learner_goes_on_bit_by_bit) {
     train(resumed, 9);
     BOOST_TEST(same_bits(resumed.parameters(), uninterrupted.parameters()));
     BOOST_TEST((resumed.statistics() == uninterrupted.statistics()));
-    BOOST_TEST((resumed.stream().position() == uninterrupted.stream().position()));
+    BOOST_TEST((resumed.stream().state() == uninterrupted.stream().state()));
 }
 
 BOOST_AUTO_TEST_CASE(a_state_of_another_model_or_optimizer_is_refused_and_changes_nothing) {
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(settings_out_of_range_are_refused) {
     BOOST_TEST(refused([](LearnerConfig& c) { c.optimizer.momentum = 1; }));
     BOOST_TEST(refused([](LearnerConfig& c) { c.optimizer.weight_decay = -1; }));
     BOOST_TEST(refused([](LearnerConfig& c) { c.model.input = feature_shape(13); }));
-    BOOST_TEST(refused([](LearnerConfig& c) { c.model.classes = 4; }));
+    BOOST_TEST(refused([](LearnerConfig& c) { c.model.target = class_target(4); }));
 }
 
 BOOST_AUTO_TEST_CASE(divergence_is_reported_before_it_spreads) {

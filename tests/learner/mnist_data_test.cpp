@@ -19,7 +19,7 @@ std::shared_ptr<const Dataset> load(const std::filesystem::path& directory, IdxP
 // The first samples of the test set: enough for two digits of accuracy.
 Dataset head(const Dataset& dataset, std::size_t samples) {
     Dataset part{
-        .input = dataset.input, .classes = dataset.classes, .pixels = {}, .values = {}, .labels = {}};
+        .input = dataset.input, .target = dataset.target, .pixels = {}, .values = {}, .labels = {}, .targets = {}};
     part.pixels.assign(dataset.pixels.begin(),
                        dataset.pixels.begin() + static_cast<std::ptrdiff_t>(samples * dataset.input.size()));
     part.labels.assign(dataset.labels.begin(), dataset.labels.begin() + static_cast<std::ptrdiff_t>(samples));

@@ -41,12 +41,12 @@ BOOST_AUTO_TEST_CASE(mnist_cnn_has_the_papers_parameter_count) {
 BOOST_AUTO_TEST_CASE(initial_parameters_are_these_bits_on_every_host) {
     // Changing these sums means that old and new peers start from different models: raise the wire version.
     BOOST_TEST(checksum(make({}).parameters()) == 15375201087165168492u);
-    BOOST_TEST(checksum(make({.preset = "mlp", .input = feature_shape(50), .classes = 2, .hidden = {64}})
+    BOOST_TEST(checksum(make({.preset = "mlp", .input = feature_shape(50), .target = class_target(2), .hidden = {64}})
                             .parameters()) == 9129236283469196520u);
 }
 
 BOOST_AUTO_TEST_CASE(initial_weights_fill_the_glorot_range_and_biases_are_zero) {
-    const Network network = make({.preset = "mlp", .input = feature_shape(100), .classes = 50, .hidden = {}});
+    const Network network = make({.preset = "mlp", .input = feature_shape(100), .target = class_target(50), .hidden = {}});
     const float limit = std::sqrt(6.0f / 150.0f);
     const auto weights = network.parameters().first(100 * 50);
     const auto [lowest, highest] = std::minmax_element(weights.begin(), weights.end());
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(initial_weights_fill_the_glorot_range_and_biases_are_zero) 
 }
 
 BOOST_AUTO_TEST_CASE(description_tells_every_difference_that_forbids_averaging) {
-    const ModelSpec spec{.preset = "mlp", .input = feature_shape(5), .classes = 3, .hidden = {4}};
+    const ModelSpec spec{.preset = "mlp", .input = feature_shape(5), .target = class_target(3), .hidden = {4}};
     BOOST_TEST(make(spec).description() ==
                "mlp input=1x1x5 layers=dense4,relu,dense3,softmax initialisation=glorot-uniform:1");
     BOOST_TEST(
@@ -81,8 +81,8 @@ BOOST_AUTO_TEST_CASE(impossible_specs_are_refused_with_a_reason) {
         const char* reason;
     } cases[] = {
         {{.preset = "resnet"}, "no preset \"resnet\""},
-        {{.classes = 1}, "classes 1"},
-        {{.classes = 100'000}, "classes 100000"},
+        {{.target = class_target(1)}, "give 1 classes"},
+        {{.target = class_target(100'000)}, "give 100000 classes"},
         {{.input = {0, 28, 1}}, "0x28x1"},
         {{.input = {5, 28, 1}}, "at least 6x6"},
         {{.input = {1'000'000, 1'000'000, 1}}, "too large"},
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(impossible_specs_are_refused_with_a_reason) {
 }
 
 BOOST_AUTO_TEST_CASE(parameters_of_another_length_are_refused) {
-    Network network = make({.preset = "mlp", .input = feature_shape(5), .classes = 3, .hidden = {4}});
+    Network network = make({.preset = "mlp", .input = feature_shape(5), .target = class_target(3), .hidden = {4}});
     const std::uint64_t before = checksum(network.parameters());
     BOOST_TEST(!network.set_parameters(std::vector<float>(network.parameter_count() - 1)).has_value());
     BOOST_TEST(checksum(network.parameters()) == before);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(parameters_of_another_length_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_is_deep_and_works_beside_the_original) {
-    Network original = make({.input = {8, 8, 1}, .classes = 3});
+    Network original = make({.input = {8, 8, 1}, .target = class_target(3)});
     const std::vector<float> x = random_values(2 * 64, 1);
     const auto before = original.forward(x, 2, Mode::evaluation);
     const std::vector<float> logits(before.begin(), before.end());
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_copy_is_deep_and_works_beside_the_original) {
 }
 
 BOOST_AUTO_TEST_CASE(evaluation_has_no_dropout_and_does_not_depend_on_its_chunks) {
-    Network network = make({.input = {8, 8, 1}, .classes = 3});
+    Network network = make({.input = {8, 8, 1}, .target = class_target(3)});
     const auto dataset = clusters({8, 8, 1}, 3, 3 * evaluation_chunk_samples + 5, 9);
     const std::uint64_t dropout = network.dropout_state();
     const auto first = evaluate(network, *dataset);
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(evaluation_has_no_dropout_and_does_not_depend_on_its_chunks
 }
 
 BOOST_AUTO_TEST_CASE(evaluation_reports_progress_and_can_be_stopped) {
-    Network network = make({.preset = "mlp", .input = feature_shape(4), .classes = 2, .hidden = {}});
+    Network network = make({.preset = "mlp", .input = feature_shape(4), .target = class_target(2), .hidden = {}});
     const auto dataset = clusters(feature_shape(4), 2, 10 * evaluation_chunk_samples, 9);
     std::vector<std::size_t> seen;
     const auto stopped = evaluate(network, *dataset, [&](std::size_t done) {
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(evaluation_reports_progress_and_can_be_stopped) {
 }
 
 BOOST_AUTO_TEST_CASE(evaluation_refuses_data_of_another_shape_or_none) {
-    Network network = make({.preset = "mlp", .input = feature_shape(4), .classes = 2, .hidden = {}});
+    Network network = make({.preset = "mlp", .input = feature_shape(4), .target = class_target(2), .hidden = {}});
     BOOST_TEST(!evaluate(network, *clusters(feature_shape(5), 2, 3, 1)).has_value());
     BOOST_TEST(!evaluate(network, *clusters(feature_shape(4), 3, 3, 1)).has_value());
     BOOST_TEST(!evaluate(network, *clusters(feature_shape(4), 2, 0, 1)).has_value());

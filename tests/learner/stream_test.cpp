@@ -21,7 +21,7 @@ T unwrap(Result<T> result) {
 std::shared_ptr<Dataset> numbered(std::size_t samples) {
     auto dataset = std::make_shared<Dataset>();
     dataset->input = feature_shape(1);
-    dataset->classes = 2;
+    dataset->target = class_target(2);
     for (std::size_t i = 0; i < samples; ++i) {
         dataset->values.push_back(static_cast<float>(i));
         dataset->labels.push_back(static_cast<std::uint32_t>(i % 2));
@@ -90,12 +90,12 @@ BOOST_AUTO_TEST_CASE(a_restored_stream_goes_on_where_it_was) {
         const DatasetStreamConfig config{.passes_max = passes};
         const auto original = unwrap(make_dataset_stream(dataset, config));
         read(*original, 13, 7);
-        const StreamPosition position = original->position();
-        BOOST_TEST(position.batches == 13u);
-        BOOST_TEST(position.samples == 91u);
+        const StreamState saved = original->state();
+        BOOST_TEST(saved.position.batches == 13u);
+        BOOST_TEST(saved.position.samples == 91u);
         const auto expected = read(*original, 20, 7);
         const auto resumed = unwrap(make_dataset_stream(dataset, config));
-        BOOST_REQUIRE(resumed->restore(position).has_value());
+        BOOST_REQUIRE(resumed->restore(saved).has_value());
         BOOST_TEST((read(*resumed, 20, 7) == expected));
     }
 }
@@ -170,12 +170,12 @@ BOOST_AUTO_TEST_CASE(a_restored_graphical_model_goes_on_where_it_was) {
     const GraphicalModelConfig config{.drift_probability = 0.05, .batches_max = 150};
     const auto original = graphical(config);
     read(*original, 100, 10);
-    const StreamPosition position = original->position();
+    const StreamState saved = original->state();
     const std::string description = original->description();
     const auto expected = read(*original, 100, 10);
     BOOST_TEST(expected.size() == 50u * 10 * 50);
     const auto resumed = graphical(config);
-    BOOST_REQUIRE(resumed->restore(position).has_value());
+    BOOST_REQUIRE(resumed->restore(saved).has_value());
     BOOST_TEST(resumed->description() == description);
     BOOST_TEST((read(*resumed, 100, 10) == expected));
 }

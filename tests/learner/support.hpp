@@ -73,7 +73,7 @@ inline std::shared_ptr<Dataset> clusters(Shape input, std::uint32_t classes, std
     RandomStream random(seed + 1);
     auto dataset = std::make_shared<Dataset>();
     dataset->input = input;
-    dataset->classes = classes;
+    dataset->target = class_target(classes);
     for (std::size_t i = 0; i < samples; ++i) {
         const std::uint32_t label = random.below(classes);
         dataset->labels.push_back(label);
