@@ -64,6 +64,7 @@ Result<learner::Learner> make_learner(const Config& config, const PeerId& self) 
     if (!stream) return std::unexpected(stream.error());
     const learner::LearnerConfig learner{
         .model = model_spec(config.model, (*stream)->input(), (*stream)->target()),
+        .loss = {},
         .optimizer = {.learning_rate = static_cast<float>(config.training.learning_rate),
                       .momentum = static_cast<float>(config.training.momentum),
                       .weight_decay = static_cast<float>(config.training.weight_decay)},

@@ -57,7 +57,7 @@ Trainer::Trainer(learner::Learner learner, TrainerConfig config, AppliedState ap
       reference_(std::move(reference)),
       wake_(std::move(wake)) {
     CHECK(config_.check_period >= 1);
-    CHECK(reference_ && reference_->size() == learner_.parameter_count());
+    CHECK(reference_ && reference_->size() == learner_.exchanged_count());
     squared_distance_ = learner_.squared_distance(*reference_);
 }
 
@@ -205,9 +205,7 @@ void Trainer::execute(TrainerCommand& command) {
 }
 
 void Trainer::execute_one(TakeSnapshot& command) {
-    const std::span<const float> parameters = learner_.parameters();
-    applied_.pending = PendingSnapshot{
-        command.round, std::make_shared<const Parameters>(parameters.begin(), parameters.end())};
+    applied_.pending = PendingSnapshot{command.round, std::make_shared<const Parameters>(learner_.exchanged())};
     publish(SnapshotTaken{*applied_.pending, copy_checkpoint()});
 }
 
@@ -219,10 +217,7 @@ void Trainer::execute_one(ApplyRecord& command) {
     CHECK(command.index >= applied_.applied);  // the same again: only the reference, after a start
     if (command.reference) reference_ = command.reference;
     if (command.average && command.snapshot) learner_.add_difference(*command.average, *command.snapshot);
-    if (command.adopt_reference) {
-        const learner::Result<void> adopted = learner_.set_parameters(*reference_);
-        CHECK(adopted.has_value());
-    }
+    if (command.adopt_reference) learner_.adopt(*reference_);
     if (!command.round.is_none() && applied_.pending && applied_.pending->round == command.round)
         applied_.pending.reset();
     applied_.applied = command.index;
@@ -255,9 +250,11 @@ void Trainer::execute_one(LookForSamples&) {
 
 void Trainer::execute_one(CopyModel& command) {
     const std::span<const float> parameters = learner_.parameters();
+    // People want the model; moments that are exchanged with it are not theirs.
+    const auto of_reference = std::span(*reference_).first(parameters.size());
     publish(ModelCopied{.request = command.request,
                         .current = std::make_shared<const Parameters>(parameters.begin(), parameters.end()),
-                        .reference = reference_,
+                        .reference = std::make_shared<const Parameters>(of_reference.begin(), of_reference.end()),
                         .applied = applied_.applied,
                         .statistics = learner_.statistics()});
 }

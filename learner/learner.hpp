@@ -6,19 +6,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "learner/error.hpp"
+#include "learner/loss.hpp"
 #include "learner/model.hpp"
 #include "learner/optimizer.hpp"
 #include "learner/stream.hpp"
 
 namespace parley::learner {
 
+// What becomes of the optimizer's moments when an average is applied (README.md has the measurements).
+//   keep     they stay as they are
+//   reset    they start from rest
+//   average  they are part of what is exchanged, and averaged as the parameters are
+enum class MomentsAtAverage { keep, reset, average };
+
 struct LearnerConfig {
     ModelSpec model;
-    SgdConfig optimizer;
+    std::optional<LossKind> loss;  // none: default_loss of the model's task
+    OptimizerConfig optimizer;
+    MomentsAtAverage moments = MomentsAtAverage::keep;
+    std::size_t threads = 1;         // 1 .. threads_max; see Network
     std::size_t batch_size = 10;     // 1 .. batch_samples_max
     std::uint64_t dropout_seed = 1;  // another one at every peer
     double smoothing = 0.02;         // weight of the newest batch in the recent figures, (0, 1]
@@ -29,6 +40,7 @@ struct BatchReport {
     std::size_t samples = 0;
     double loss = 0;  // summed over the samples, of the model before the update (with its dropout)
     std::size_t correct = 0;
+    double absolute_error = 0;  // regression; summed over the samples
 };
 
 // An exponentially weighted mean that is right from the first value on.
@@ -48,9 +60,11 @@ struct Statistics {
     std::uint64_t batches = 0;
     std::uint64_t samples = 0;
     std::uint64_t correct = 0;
-    double cumulative_loss = 0;  // L(t) of this learner
-    SmoothedMean loss;           // per sample, recent
-    SmoothedMean accuracy;       // in [0, 1], recent
+    double cumulative_loss = 0;            // L(t) of this learner
+    double cumulative_absolute_error = 0;  // regression
+    SmoothedMean loss;                     // per sample, recent
+    SmoothedMean accuracy;                 // classification: in [0, 1], recent
+    SmoothedMean absolute_error;           // regression: per sample, recent
 
     bool operator==(const Statistics&) const = default;
 };
@@ -59,7 +73,7 @@ struct Statistics {
 // writer.
 struct LearnerState {
     std::vector<float> parameters;
-    std::vector<float> velocity;  // empty without momentum
+    OptimizerState optimizer;
     std::uint64_t dropout_state = 0;
     StreamState stream;
     Statistics statistics;
@@ -81,30 +95,39 @@ public:
     }
     const std::string& description() const { return network_.description(); }
 
-    // The argument's length is parameter_count() in both (checked).
+    // What peers exchange: the parameters, and behind them the optimizer's moments if those are averaged too.
+    std::size_t exchanged_count() const;
+    std::vector<float> exchanged() const;
+    // Lengths are exchanged_count(), checked. The distance ||f - r||^2 is that of the parameters alone.
     double squared_distance(std::span<const float> reference) const;
     void add_difference(std::span<const float> average,
                         std::span<const float> snapshot);  // f += average - snapshot
+    void adopt(std::span<const float> reference);          // f = r
 
     const Statistics& statistics() const { return statistics_; }
     const Stream& stream() const { return *stream_; }
     const Network& network() const { return network_; }
+    const Optimizer& optimizer() const { return optimizer_; }
+    LossKind loss() const { return loss_; }
 
     LearnerState state() const;
     // Fails, changing nothing, if the state belongs to another model or optimizer.
     Result<void> restore(const LearnerState& state);
 
 private:
-    Learner(const LearnerConfig& config, Network network, Sgd optimizer, std::unique_ptr<Stream> stream);
+    Learner(const LearnerConfig& config, Network network, Optimizer optimizer, std::unique_ptr<Stream> stream);
     void count(const BatchReport& report);
+    bool averages_moments() const { return moments_ == MomentsAtAverage::average; }
 
+    LossKind loss_;
+    MomentsAtAverage moments_;
     std::size_t batch_size_;
     double smoothing_;
     Network network_;
-    Sgd optimizer_;
+    Optimizer optimizer_;
     std::unique_ptr<Stream> stream_;
     Batch batch_;
-    std::vector<float> logits_gradient_;
+    std::vector<float> output_gradient_;
     Statistics statistics_;
 };
 

@@ -14,10 +14,10 @@ namespace parley::daemon {
 
 namespace {
 
-// Weights, velocity and a snapshot of the largest model, and a little more.
+// Weights, two moments and a snapshot of all of these, of the largest model; what the stream remembers; a little more.
 constexpr SealedFormat format{
     .magic = "PARLEYCP", .version = 2,
-    .bytes_max = 3 * limits::parameters_max * sizeof(float) + learner::stream_memory_bytes_max + 65536};
+    .bytes_max = 6 * limits::parameters_max * sizeof(float) + learner::stream_memory_bytes_max + 65536};
 
 template <class Smoothed>
 void put_smoothed(ByteWriter& writer, const Smoothed& mean) {
@@ -30,8 +30,8 @@ void get_smoothed(ByteReader& reader, Smoothed& mean) {
     mean.weight = reader.get<double>();
 }
 
-// Everything but the three large blocks, which follow in this order: weights, velocity, snapshot. A snapshot that was
-// taken this moment equals the weights and is written as an empty block.
+// Everything but the three large blocks, which follow in this order: weights, moments, snapshot. A snapshot that was
+// taken this moment equals the weights (and moments, when these are exchanged too) and is written as its length alone.
 FileBytes encode_fields(const std::string& model, const learner::LearnerState& learner,
                         const AppliedState& applied) {
     ByteWriter writer;
@@ -41,6 +41,9 @@ FileBytes encode_fields(const std::string& model, const learner::LearnerState& l
     const PendingSnapshot pending = applied.pending.value_or(PendingSnapshot{});
     writer.put(pending.round.term.value);
     writer.put(pending.round.sequence);
+    writer.put_range(learner.optimizer.kind);
+    writer.put(learner.optimizer.steps);
+    writer.put(learner.optimizer.moment_steps);
     writer.put(learner.dropout_state);
     writer.put(learner.stream.position.batches);
     writer.put(learner.stream.position.samples);
@@ -50,8 +53,10 @@ FileBytes encode_fields(const std::string& model, const learner::LearnerState& l
     writer.put(statistics.samples);
     writer.put(statistics.correct);
     writer.put(statistics.cumulative_loss);
+    writer.put(statistics.cumulative_absolute_error);
     put_smoothed(writer, statistics.loss);
     put_smoothed(writer, statistics.accuracy);
+    put_smoothed(writer, statistics.absolute_error);
     return writer.bytes();
 }
 
@@ -61,6 +66,9 @@ struct Decoded {
 };
 
 void decode_learner(ByteReader& reader, learner::LearnerState& learner) {
+    reader.get_range<char>(learner.optimizer.kind);
+    learner.optimizer.steps = reader.get<std::uint64_t>();
+    learner.optimizer.moment_steps = reader.get<std::uint64_t>();
     learner.dropout_state = reader.get<std::uint64_t>();
     learner.stream.position.batches = reader.get<std::uint64_t>();
     learner.stream.position.samples = reader.get<std::uint64_t>();
@@ -70,8 +78,10 @@ void decode_learner(ByteReader& reader, learner::LearnerState& learner) {
     statistics.samples = reader.get<std::uint64_t>();
     statistics.correct = reader.get<std::uint64_t>();
     statistics.cumulative_loss = reader.get<double>();
+    statistics.cumulative_absolute_error = reader.get<double>();
     get_smoothed(reader, statistics.loss);
     get_smoothed(reader, statistics.accuracy);
+    get_smoothed(reader, statistics.absolute_error);
 }
 
 std::optional<Decoded> decode(ByteSpan bytes) {
@@ -85,18 +95,36 @@ std::optional<Decoded> decode(ByteSpan bytes) {
     pending.round.term.value = reader.get<std::uint64_t>();
     pending.round.sequence = reader.get<std::uint64_t>();
     decode_learner(reader, decoded.checkpoint.learner);
+    const std::vector<float>& weights = decoded.checkpoint.learner.parameters;
+    const std::vector<float>& moments = decoded.checkpoint.learner.optimizer.slots;
     reader.get_range<float>(decoded.checkpoint.learner.parameters);
-    reader.get_range<float>(decoded.checkpoint.learner.velocity);
+    reader.get_range<float>(decoded.checkpoint.learner.optimizer.slots);
     if (has_pending) {
+        const auto length = reader.get<std::uint64_t>();
         Parameters snapshot;
         reader.get_range<float>(snapshot);
-        if (snapshot.empty()) snapshot = decoded.checkpoint.learner.parameters;
-        if (snapshot.size() != decoded.checkpoint.learner.parameters.size()) return std::nullopt;
+        if (length != weights.size() && length != weights.size() + moments.size()) return std::nullopt;
+        if (snapshot.empty()) {
+            snapshot = weights;
+            if (length != weights.size()) snapshot.insert(snapshot.end(), moments.begin(), moments.end());
+        }
+        if (snapshot.size() != length) return std::nullopt;
         pending.model = std::make_shared<const Parameters>(std::move(snapshot));
         applied.pending = std::move(pending);
     }
     if (!reader.complete()) return std::nullopt;
     return decoded;
+}
+
+// Whether a snapshot is the weights, and behind them the moments if it is long enough.
+bool equals_state(const Parameters& snapshot, const learner::LearnerState& learner) {
+    const std::vector<float>& weights = learner.parameters;
+    const std::vector<float>& moments = learner.optimizer.slots;
+    const auto same = [](const float* a, const std::vector<float>& b) {
+        return std::memcmp(a, b.data(), b.size() * sizeof(float)) == 0;
+    };
+    if (!same(snapshot.data(), weights)) return false;
+    return snapshot.size() == weights.size() || same(snapshot.data() + weights.size(), moments);
 }
 
 // By a second link, so that there is no instant without `latest`.
@@ -171,13 +199,17 @@ StorageResult<void> CheckpointStore::write(const std::string& model, const learn
         pieces.push_back(std::as_bytes(std::span(block)));
     };
     add_block(learner.parameters);
-    add_block(learner.velocity);
+    add_block(learner.optimizer.slots);
+    std::uint64_t snapshot_length = 0;
     if (applied.pending) {
-        CHECK(applied.pending->model && applied.pending->model->size() == learner.parameters.size());
-        static const Parameters same_as_weights;
-        const bool is_same = std::memcmp(applied.pending->model->data(), learner.parameters.data(),
-                                         learner.parameters.size() * sizeof(float)) == 0;
-        add_block(is_same ? same_as_weights : *applied.pending->model);
+        CHECK(applied.pending->model);
+        const Parameters& snapshot = *applied.pending->model;
+        snapshot_length = snapshot.size();
+        CHECK(snapshot.size() == learner.parameters.size() ||
+              snapshot.size() == learner.parameters.size() + learner.optimizer.slots.size());
+        static const Parameters nothing;
+        pieces.push_back(std::as_bytes(std::span(&snapshot_length, 1)));
+        add_block(equals_state(snapshot, learner) ? nothing : snapshot);
     }
 
     const std::filesystem::path latest = directory_ / "checkpoint";

@@ -11,42 +11,30 @@ const char* kernel_variant() {
     return PARLEY_KERNEL_VARIANT;
 }
 
-void relu(float* values, std::size_t count) {
+void relu(const float* x, float* y, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
-        values[i] = values[i] < 0.0f ? 0.0f : values[i];  // keeps a NaN
+        y[i] = x[i] < 0.0f ? 0.0f : x[i];  // keeps a NaN
 }
 
-void relu_gradient(const float* output, float* gradient, std::size_t count) {
+void leaky_relu(const float* x, float* y, std::size_t count, float slope) {
     for (std::size_t i = 0; i < count; ++i)
-        gradient[i] = output[i] > 0.0f ? gradient[i] : 0.0f;
+        y[i] = x[i] < 0.0f ? slope * x[i] : x[i];
 }
 
-void multiply_elements(const float* __restrict factors, float* __restrict values, std::size_t count) {
+void leaky_relu_gradient(const float* y, const float* dy, float* dx, std::size_t count, float slope) {
     for (std::size_t i = 0; i < count; ++i)
-        values[i] *= factors[i];
+        dx[i] = y[i] > 0.0f ? dy[i] : slope * dy[i];
+}
+
+void multiply_elements(const float* factors, const float* x, float* y, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+        y[i] = factors[i] * x[i];
 }
 
 void scale_bytes(const std::uint8_t* __restrict bytes, float scale, float* __restrict values,
                  std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
         values[i] = static_cast<float>(bytes[i]) * scale;
-}
-
-void sgd_update(float* __restrict parameters, float* __restrict velocity, const float* __restrict gradient,
-                std::size_t count, float learning_rate, float momentum, float weight_decay) {
-    if (momentum == 0.0f && weight_decay == 0.0f) {  // half of the memory traffic
-        for (std::size_t i = 0; i < count; ++i)
-            parameters[i] -= learning_rate * gradient[i];
-    } else if (momentum == 0.0f) {
-        for (std::size_t i = 0; i < count; ++i) {
-            parameters[i] -= learning_rate * (gradient[i] + weight_decay * parameters[i]);
-        }
-    } else {
-        for (std::size_t i = 0; i < count; ++i) {
-            velocity[i] = momentum * velocity[i] + (gradient[i] + weight_decay * parameters[i]);
-            parameters[i] -= learning_rate * velocity[i];
-        }
-    }
 }
 
 void add_difference(float* __restrict f, const float* average, const float* snapshot, std::size_t count) {

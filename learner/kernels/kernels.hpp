@@ -48,37 +48,70 @@ PARLEY_KERNELS_API void sum_rows(const float* a, float* sums, std::size_t rows, 
 // degrees: a convolution with them takes a gradient back to the input
 PARLEY_KERNELS_API void flip_weights(const float* weights, float* flipped, std::size_t kernel, std::size_t channels,
                                      std::size_t filters);
-// The inner part of padded[(height + 2 border) x (width + 2 border) x channels] <- image[height x width x channels];
-// the border is left alone
-PARLEY_KERNELS_API void copy_into_border(const float* image, float* padded, std::size_t height, std::size_t width,
-                                         std::size_t channels, std::size_t border);
+struct ImageShape {
+    std::size_t height, width, channels;
+};
+// Copies an image, whose pixels lie side by side, to lines line_stride and pixels pixel_stride values apart; what lies
+// between is left alone
+PARLEY_KERNELS_API void spread_image(const float* image, ImageShape shape, float* to, std::size_t line_stride,
+                                     std::size_t pixel_stride);
 
 struct PoolShape {
     std::size_t height, width, channels;
-    std::size_t window;
+    std::size_t window, stride;
+
+    std::size_t out_height() const { return (height - window) / stride + 1; }
+    std::size_t out_width() const { return (width - window) / stride + 1; }
 };
 // winners: for each output its index within its own image
 PARLEY_KERNELS_API void max_pool(const float* images, float* pooled, std::uint32_t* winners,
                                  std::size_t count, PoolShape shape);
-// images_gradient is overwritten
+// images_gradient is overwritten, here and below
 PARLEY_KERNELS_API void max_pool_gradient(const float* pooled_gradient, const std::uint32_t* winners,
                                           float* images_gradient, std::size_t count, PoolShape shape);
+PARLEY_KERNELS_API void average_pool(const float* images, float* pooled, std::size_t count, PoolShape shape);
+PARLEY_KERNELS_API void average_pool_gradient(const float* pooled_gradient, float* images_gradient, std::size_t count,
+                                              PoolShape shape);
 
-// --- element by element -----------------------------------------------------------------------------------
+// --- element by element: x and y, dy and dx may be the same memory --------------------------------------------
 
-PARLEY_KERNELS_API void relu(float* values, std::size_t count);
-// gradient <- gradient where output > 0, else 0
-PARLEY_KERNELS_API void relu_gradient(const float* output, float* gradient, std::size_t count);
-PARLEY_KERNELS_API void multiply_elements(const float* factors, float* values, std::size_t count);
+PARLEY_KERNELS_API void relu(const float* x, float* y, std::size_t count);
+PARLEY_KERNELS_API void leaky_relu(const float* x, float* y, std::size_t count, float slope);
+// dx <- dy where y > 0, else slope dy; ReLU's has slope 0
+PARLEY_KERNELS_API void leaky_relu_gradient(const float* y, const float* dy, float* dx, std::size_t count, float slope);
+PARLEY_KERNELS_API void multiply_elements(const float* factors, const float* x, float* y, std::size_t count);
 PARLEY_KERNELS_API void scale_bytes(const std::uint8_t* bytes, float scale, float* values, std::size_t count);
 
 // --- on the flat block of parameters ------------------------------------------------------------------------
 
-// velocity <- momentum velocity + gradient + weight_decay parameters; parameters -= learning_rate velocity.
-// velocity may be null if momentum is 0.
-PARLEY_KERNELS_API void sgd_update(float* parameters, float* velocity, const float* gradient,
-                                   std::size_t count, float learning_rate, float momentum,
-                                   float weight_decay);
+// In all optimizers g = gradient_scale gradient (+ weight_decay parameters, unless it is decoupled).
+
+// v <- momentum v + g;  parameters -= learning_rate (nesterov ? g + momentum v : v).  v may be null if momentum is 0.
+struct SgdStep {
+    float learning_rate, momentum, weight_decay, gradient_scale;
+    bool nesterov;
+};
+PARLEY_KERNELS_API void sgd_update(float* parameters, float* velocity, const float* gradient, std::size_t count,
+                                   SgdStep step);
+// m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;
+// parameters -= learning_rate (m / correction1) / (sqrt(v / correction2) + epsilon).
+// Decoupled (AdamW): the weight decay shrinks the parameters by learning_rate weight_decay first, and is not in g.
+struct AdamStep {
+    float learning_rate, beta1, beta2, epsilon, weight_decay, gradient_scale, correction1, correction2;
+    bool decoupled;
+};
+PARLEY_KERNELS_API void adam_update(float* parameters, float* m, float* v, const float* gradient, std::size_t count,
+                                    AdamStep step);
+// v <- decay v + (1 - decay) g^2;  parameters -= learning_rate g / (sqrt(v) + epsilon)
+struct RmspropStep {
+    float learning_rate, decay, epsilon, weight_decay, gradient_scale;
+};
+PARLEY_KERNELS_API void rmsprop_update(float* parameters, float* v, const float* gradient, std::size_t count,
+                                       RmspropStep step);
+// ||a||^2, summed as in squared_distance
+PARLEY_KERNELS_API double squared_norm(const float* a, std::size_t count);
+// a += b
+PARLEY_KERNELS_API void add(float* a, const float* b, std::size_t count);
 // f += average - snapshot
 PARLEY_KERNELS_API void add_difference(float* f, const float* average, const float* snapshot,
                                        std::size_t count);

@@ -34,7 +34,7 @@ void write(const TemporaryDirectory& directory, float first, bool pending = fals
 
 void check_equal(const learner::LearnerState& a, const learner::LearnerState& b) {
     BOOST_TEST((a.parameters == b.parameters));
-    BOOST_TEST((a.velocity == b.velocity));
+    BOOST_TEST((a.optimizer == b.optimizer));
     BOOST_TEST(a.dropout_state == b.dropout_state);
     BOOST_TEST((a.stream == b.stream));
     BOOST_TEST((a.statistics == b.statistics));
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_that_equals_the_weights_is_written_once_and_come
 BOOST_AUTO_TEST_CASE(a_learner_without_momentum_has_no_velocity) {
     TemporaryDirectory directory;
     learner::LearnerState state = learner_state(1);
-    state.velocity.clear();
+    state.optimizer.slots.clear();
     BOOST_REQUIRE(CheckpointStore(directory.path()).write(model_name, state, AppliedState{}));
     check_equal(load(directory).checkpoint->learner, state);
 }

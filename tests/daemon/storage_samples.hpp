@@ -48,7 +48,7 @@ inline PersistLog records_change(std::uint64_t first, std::vector<Record> record
 inline learner::LearnerState learner_state(float first) {
     learner::LearnerState state;
     state.parameters = {first, first + 1, first + 2};
-    state.velocity = {0.5F, -0.5F, 0.25F};
+    state.optimizer = {.kind = "sgd", .steps = 8, .moment_steps = 3, .slots = {0.5F, -0.5F, 0.25F}};
     state.dropout_state = 77;
     state.stream = {.position = {.batches = 8, .samples = 80}, .memory = "seen so far"};
     state.statistics.batches = 8;
@@ -56,6 +56,8 @@ inline learner::LearnerState learner_state(float first) {
     state.statistics.correct = 60;
     state.statistics.cumulative_loss = 12.5;
     state.statistics.loss = {.sum = 0.25, .weight = 0.75};
+    state.statistics.cumulative_absolute_error = 3.5;
+    state.statistics.absolute_error = {.sum = 0.125, .weight = 0.5};
     state.statistics.accuracy = {.sum = 0.5, .weight = 0.75};
     return state;
 }

@@ -117,25 +117,73 @@ BOOST_AUTO_TEST_CASE(weighted_sum_is_that_of_doubles_and_may_overwrite_a_block) 
 }
 
 BOOST_AUTO_TEST_CASE(sgd_update_follows_its_formula) {
-    for (const float momentum : {0.0f, 0.9f}) {
-        for (const float weight_decay : {0.0f, 0.01f}) {
-            auto parameters = random_values(1000, 1), velocity = random_values(1000, 2);
-            const auto gradient = random_values(1000, 3);
-            const auto f = parameters, v = velocity;
-            kernels::sgd_update(parameters.data(), momentum > 0 ? velocity.data() : nullptr, gradient.data(),
-                                1000, 0.1f, momentum, weight_decay);
-            for (std::size_t i = 0; i < 1000; ++i) {
-                const float step = momentum * v[i] + gradient[i] + weight_decay * f[i];
-                BOOST_REQUIRE_SMALL(parameters[i] - (f[i] - 0.1f * step), 1e-6f);
-                if (momentum > 0) BOOST_REQUIRE_SMALL(velocity[i] - step, 1e-6f);
-            }
+    for (const kernels::SgdStep step : {kernels::SgdStep{0.1f, 0.0f, 0.0f, 1.0f, false},
+                                        {0.1f, 0.0f, 0.01f, 0.5f, false},
+                                        {0.1f, 0.9f, 0.01f, 0.5f, false},
+                                        {0.1f, 0.9f, 0.0f, 1.0f, true}}) {
+        auto parameters = random_values(1000, 1), velocity = random_values(1000, 2);
+        const auto gradient = random_values(1000, 3);
+        const auto f = parameters, v = velocity;
+        kernels::sgd_update(parameters.data(), step.momentum > 0 ? velocity.data() : nullptr, gradient.data(), 1000,
+                            step);
+        for (std::size_t i = 0; i < 1000; ++i) {
+            const float g = step.gradient_scale * gradient[i] + step.weight_decay * f[i];
+            const float moved = step.momentum * v[i] + g;
+            const float along = step.nesterov ? g + step.momentum * moved : moved;
+            BOOST_REQUIRE_SMALL(parameters[i] - (f[i] - 0.1f * along), 1e-6f);
+            if (step.momentum > 0) BOOST_REQUIRE_SMALL(velocity[i] - moved, 1e-6f);
         }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(adam_update_follows_its_formula) {
+    for (const bool decoupled : {false, true}) {
+        auto parameters = random_values(1000, 1), m = random_values(1000, 2), v = random_values(1000, 3, 0, 1);
+        const auto gradient = random_values(1000, 4);
+        const auto f = parameters, m0 = m, v0 = v;
+        kernels::adam_update(parameters.data(), m.data(), v.data(), gradient.data(), 1000,
+                             {0.01f, 0.9f, 0.99f, 1e-3f, 0.1f, 0.5f, 0.19f, 0.02f, decoupled});
+        for (std::size_t i = 0; i < 1000; ++i) {
+            const double start = static_cast<double>(f[i]);
+            const double g = 0.5 * static_cast<double>(gradient[i]) + (decoupled ? 0.0 : 0.1 * start);
+            const double first = 0.9 * static_cast<double>(m0[i]) + 0.1 * g;
+            const double second = 0.99 * static_cast<double>(v0[i]) + 0.01 * g * g;
+            const double kept = decoupled ? (1 - 0.01 * 0.1) * start : start;
+            const double expected = kept - 0.01 * (first / 0.19) / (std::sqrt(second / 0.02) + 1e-3);
+            BOOST_REQUIRE_SMALL(static_cast<double>(parameters[i]) - expected, 1e-5);
+            BOOST_REQUIRE_SMALL(static_cast<double>(m[i]) - first, 1e-6);
+            BOOST_REQUIRE_SMALL(static_cast<double>(v[i]) - second, 1e-6);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(rmsprop_update_follows_its_formula) {
+    auto parameters = random_values(1000, 1), v = random_values(1000, 2, 0, 1);
+    const auto gradient = random_values(1000, 3);
+    const auto f = parameters, v0 = v;
+    kernels::rmsprop_update(parameters.data(), v.data(), gradient.data(), 1000, {0.01f, 0.9f, 1e-3f, 0.1f, 2.0f});
+    for (std::size_t i = 0; i < 1000; ++i) {
+        const double g = 2 * static_cast<double>(gradient[i]) + 0.1 * static_cast<double>(f[i]);
+        const double second = 0.9 * static_cast<double>(v0[i]) + 0.1 * g * g;
+        BOOST_REQUIRE_SMALL(static_cast<double>(parameters[i]) -
+                                (static_cast<double>(f[i]) - 0.01 * g / (std::sqrt(second) + 1e-3)),
+                            1e-5);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(squared_norm_is_that_of_doubles) {
+    for (const std::size_t length : lengths) {
+        const auto a = random_values(length, 1);
+        double expected = 0;
+        for (const float value : a)
+            expected += static_cast<double>(value) * static_cast<double>(value);
+        BOOST_TEST(kernels::squared_norm(a.data(), length) == expected, boost::test_tools::tolerance(1e-6));
     }
 }
 
 BOOST_AUTO_TEST_CASE(relu_keeps_a_nan_so_that_divergence_is_seen) {
     float values[] = {-1.0f, 0.0f, 2.0f, std::nanf("")};
-    kernels::relu(values, 4);
+    kernels::relu(values, values, 4);
     BOOST_TEST(values[0] == 0.0f);
     BOOST_TEST(values[2] == 2.0f);
     BOOST_TEST(std::isnan(values[3]));

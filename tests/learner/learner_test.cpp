@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_state_of_another_model_or_optimizer_is_refused_and_change
     BOOST_TEST(!learner.restore(bad).has_value());
     bad = good;
     bad.parameters.assign(bad.parameters.size(), 0.0f);
-    bad.velocity.pop_back();
+    bad.optimizer.slots.pop_back();
     BOOST_TEST(!learner.restore(bad).has_value());
     BOOST_TEST(same_bits(learner.parameters(), good.parameters));
 }
@@ -175,13 +175,13 @@ BOOST_AUTO_TEST_CASE(momentum_may_be_switched_on_or_off_between_two_starts) {
     Learner plain = make(small_mlp());
     BOOST_REQUIRE(plain.restore(fast.state()).has_value());
     BOOST_TEST(same_bits(plain.parameters(), fast.parameters()));
-    BOOST_TEST(plain.state().velocity.empty());
+    BOOST_TEST(plain.state().optimizer.slots.empty());
     train(plain, 1);
 
     // The other way: from rest, whatever it had before.
     BOOST_REQUIRE(fast.restore(plain.state()).has_value());
     BOOST_TEST(same_bits(fast.parameters(), plain.parameters()));
-    BOOST_TEST((fast.state().velocity == std::vector<float>(fast.parameter_count(), 0.0f)));
+    BOOST_TEST((fast.state().optimizer.slots == std::vector<float>(fast.parameter_count(), 0.0f)));
     train(fast, 1);
 }
 
@@ -271,4 +271,79 @@ BOOST_AUTO_TEST_CASE(averaging_every_batch_equals_one_learner_with_the_whole_bat
         largest = std::max(largest, std::abs(static_cast<double>(average[i] - serial.parameters()[i])));
     }
     BOOST_TEST(largest < 1e-5);
+}
+
+BOOST_AUTO_TEST_CASE(training_with_several_threads_gives_the_same_bits_in_every_run) {
+    LearnerConfig config;
+    config.model = {.input = {8, 8, 1}, .target = class_target(3)};  // with dropout
+    config.threads = 3;
+    Learner first = make(config, {}, 100), second = make(config, {}, 100);
+    train(first, 20);
+    train(second, 20);
+    BOOST_TEST(same_bits(first.parameters(), second.parameters()));
+}
+
+BOOST_AUTO_TEST_CASE(a_regression_is_learned_and_its_error_counted) {
+    auto dataset = clusters(feature_shape(5), 2, 500, 3);
+    dataset->target = value_target(1);
+    for (std::size_t i = 0; i < 500; ++i)  // the first feature, doubled
+        dataset->targets.push_back(2 * dataset->values[i * 5]);
+    dataset->labels.clear();
+    LearnerConfig config;
+    config.model = {.preset = "mlp", .input = feature_shape(5), .target = value_target(1), .hidden = {8}};
+    config.optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.01f};
+    config.loss = LossKind::huber;
+    Learner learner = unwrap(Learner::create(config, unwrap(make_dataset_stream(dataset, {}))));
+    train(learner, 20);
+    const double early = learner.statistics().absolute_error.value();
+    train(learner, 1000);
+    BOOST_TEST(learner.statistics().absolute_error.value() < 0.2 * early);
+    BOOST_TEST(learner.statistics().accuracy.value() == 0.0);
+    BOOST_TEST(learner.statistics().cumulative_absolute_error > 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_that_is_not_for_the_task_is_refused) {
+    LearnerConfig config = small_mlp();
+    config.loss = LossKind::huber;
+    auto stream = make_dataset_stream(clusters(feature_shape(12), 3, 10, 1), {});
+    BOOST_TEST(!Learner::create(config, std::move(*stream)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(moments_are_kept_reset_or_averaged_at_an_average) {
+    LearnerConfig config = small_mlp();
+    config.optimizer.momentum = 0.9f;
+    const auto after_average = [&](MomentsAtAverage moments) {
+        config.moments = moments;
+        Learner learner = make(config);
+        train(learner, 3);
+        const std::vector<float> snapshot = learner.exchanged();
+        std::vector<float> average = snapshot;
+        for (float& value : average)
+            value += 1;
+        learner.add_difference(average, snapshot);
+        return learner;
+    };
+    LearnerConfig untouched_config = small_mlp();
+    untouched_config.optimizer.momentum = 0.9f;
+    Learner untouched = make(untouched_config);
+    train(untouched, 3);
+    const auto velocity = untouched.optimizer().slots();
+    const std::size_t count = untouched.parameter_count();
+
+    const Learner kept = after_average(MomentsAtAverage::keep);
+    BOOST_TEST(kept.exchanged_count() == count);
+    BOOST_TEST(same_bits(kept.optimizer().slots(), velocity));
+    const Learner reset = after_average(MomentsAtAverage::reset);
+    BOOST_TEST((reset.state().optimizer.slots == std::vector<float>(count, 0.0f)));
+    const Learner averaged = after_average(MomentsAtAverage::average);
+    BOOST_TEST(averaged.exchanged_count() == 2 * count);
+    for (std::size_t i = 0; i < count; ++i)
+        BOOST_REQUIRE_SMALL(averaged.optimizer().slots()[i] - (velocity[i] + 1), 1e-5f);
+    BOOST_TEST(averaged.squared_distance(averaged.exchanged()) == 0.0);
+
+    // A reference carries them too.
+    Learner follower = make(config);
+    const std::vector<float> reference = averaged.exchanged();
+    follower.adopt(reference);
+    BOOST_TEST((follower.exchanged() == reference));
 }

@@ -5,6 +5,7 @@
 #include "learner/evaluate.hpp"
 #include "learner/loss.hpp"
 #include "learner/model.hpp"
+#include "learner/presets.hpp"
 #include "tests/learner/support.hpp"
 
 using namespace parley::learner;
@@ -86,9 +87,9 @@ BOOST_AUTO_TEST_CASE(impossible_specs_are_refused_with_a_reason) {
         {{.input = {0, 28, 1}}, "0x28x1"},
         {{.input = {5, 28, 1}}, "at least 6x6"},
         {{.input = {1'000'000, 1'000'000, 1}}, "too large"},
-        {{.preset = "mlp", .hidden = {0}}, "hidden layer of 0"},
-        {{.preset = "mlp", .hidden = {4'000'000'000}}, "hidden layer of 4000000000"},
-        {{.preset = "mlp", .hidden = {1'000'000, 1'000'000}}, "more than 268435456 parameters"},
+        {{.preset = "mlp", .hidden = {0}}, "a layer of 0 units"},
+        {{.preset = "mlp", .hidden = {4'000'000'000}}, "a layer of 4000000000 units"},
+        {{.preset = "mlp", .hidden = {1'000'000, 1'000'000}}, "more than 268435456 parameters or values at layer 1 (dense)"},
         {{.preset = "mlp", .hidden = std::vector<std::uint32_t>(65, 2)}, "at most 64 hidden"},
     };
     for (const auto& [spec, reason] : cases) {
@@ -158,4 +159,108 @@ BOOST_AUTO_TEST_CASE(evaluation_refuses_data_of_another_shape_or_none) {
     BOOST_TEST(!evaluate(network, *clusters(feature_shape(5), 2, 3, 1)).has_value());
     BOOST_TEST(!evaluate(network, *clusters(feature_shape(4), 3, 3, 1)).has_value());
     BOOST_TEST(!evaluate(network, *clusters(feature_shape(4), 2, 0, 1)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(pilotnet_has_the_papers_layers_and_fits_smaller_frames) {
+    // Bojarski et al. 2016, figure 4, whose input has three channels and normalisation without parameters.
+    const Network original = make({.preset = "pilotnet", .input = {66, 200, 3}, .target = value_target(1)});
+    BOOST_TEST(original.parameter_count() == 252'219u);
+    const Network scaled = make({.preset = "pilotnet", .input = {60, 80, 1}, .target = value_target(1)});
+    BOOST_TEST(scaled.description() ==
+               "pilotnet input=60x80x1 layers=conv5x5x24/2,relu,conv5x5x36/2,relu,conv5x5x48/2,relu,conv3x3x64,relu,"
+               "conv3x3x64+1,relu,dense100,relu,dense50,relu,dense10,relu,dense1,linear "
+               "initialisation=glorot-uniform:1");
+    make({.preset = "pilotnet", .input = {29, 29, 1}, .target = value_target(1)});
+    const auto refused = Network::create({.preset = "pilotnet", .input = {28, 29, 1}, .target = value_target(1)});
+    BOOST_REQUIRE(!refused.has_value());
+    BOOST_TEST(refused.error().message.find("at least 29x29") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(logistic_is_one_dense_layer) {
+    BOOST_TEST(make({.preset = "logistic", .input = feature_shape(7), .target = class_target(3)}).parameter_count() ==
+               8u * 3);
+}
+
+BOOST_AUTO_TEST_CASE(listed_layers_equal_the_preset_that_they_spell_out) {
+    const ModelSpec preset{.input = {8, 8, 1}, .target = class_target(3)};
+    ModelSpec listed = preset;
+    listed.layers = *preset_layers("mnist-cnn", preset.input, preset.target, {});
+    BOOST_TEST(checksum(make(listed).parameters()) == checksum(make(preset).parameters()));
+    BOOST_TEST(make(listed).description().starts_with("layers input=8x8x1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_that_does_not_fit_is_named_with_its_input_and_what_it_expected) {
+    const LayerSpec convolution{.kind = LayerKind::conv2d, .filters = 4, .kernel = 5},
+        pool{.kind = LayerKind::max_pool, .window = 3}, dense{.kind = LayerKind::dense, .units = 3},
+        dropout{.kind = LayerKind::dropout, .rate = 1.0f},
+        leaky{.kind = LayerKind::leaky_relu, .slope = std::nanf("")},
+        padded{.kind = LayerKind::conv2d, .filters = 4, .kernel = 3, .padding = 3};
+    const struct {
+        std::vector<LayerSpec> layers;
+        const char* reason;
+    } cases[] = {
+        {{convolution, convolution, dense}, "layer 2 (conv2d) with input 4x4x4: a kernel of 5 with padding 0 expects "
+                                            "an input of at least 5x5"},
+        {{pool, pool, dense}, "layer 2 (max-pool) with input 2x2x1: a window of 3 expects an input of at least 3x3"},
+        {{dropout, dense}, "layer 1 (dropout) with input 8x8x1: a rate of 1.000000 is not in [0, 1)"},
+        {{leaky, dense}, "a slope of nan"},
+        {{padded, dense}, "a padding of 3 is not below the kernel of 3"},
+        {{dense, dense, pool}, "layer 3 (max-pool) with input 1x1x3"},
+        {{pool}, "the last layer gives 4 values (2x2x1), but the data has 3 classes; end with a dense layer of 3 units"},
+    };
+    for (const auto& [layers, reason] : cases) {
+        const auto network =
+            Network::create({.input = {8, 8, 1}, .target = class_target(3), .layers = layers});
+        BOOST_REQUIRE_MESSAGE(!network.has_value(), reason);
+        BOOST_TEST(network.error().message.find(reason) != std::string::npos, network.error().message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(he_initialisation_is_wider_and_part_of_the_description) {
+    const ModelSpec glorot{.preset = "mlp", .input = feature_shape(100), .target = class_target(50), .hidden = {}};
+    ModelSpec he = glorot;
+    he.initialisation = Initialisation::he_uniform;
+    BOOST_TEST(make(he).description().ends_with("he-uniform:1"));
+    const Network network = make(he);
+    const auto [lowest, highest] = std::minmax_element(network.parameters().begin(), network.parameters().end());
+    const float limit = std::sqrt(6.0f / 100.0f);
+    BOOST_TEST(*highest <= limit);
+    BOOST_TEST(*highest > 0.99f * limit);
+    BOOST_TEST(*lowest < -0.99f * limit);
+}
+
+BOOST_AUTO_TEST_CASE(parameter_blocks_cover_the_flat_block_in_order) {
+    const Network network = make({});
+    std::size_t begin = 0;
+    for (const ParameterBlock& block : network.parameter_blocks()) {
+        BOOST_TEST(block.begin == begin);
+        std::size_t count = 1;
+        for (const std::size_t side : block.shape)
+            count *= side;
+        BOOST_TEST(block.count == count);
+        begin += block.count;
+    }
+    BOOST_TEST(begin == network.parameter_count());
+    BOOST_TEST(network.parameter_blocks()[2].name == "3.conv2d.weights");
+}
+
+// Outputs do not depend on the number of threads, gradients only in the last bits; more threads than samples will do.
+BOOST_AUTO_TEST_CASE(threads_share_the_samples_of_a_pass) {
+    const ModelSpec spec{.input = {8, 8, 1}, .target = class_target(3), .dropout = false};
+    Network alone = make(spec);
+    for (const std::size_t threads : {2u, 3u, 7u}) {
+        auto shared = Network::create(spec, threads);
+        BOOST_REQUIRE(shared.has_value());
+        for (const std::size_t samples : {1u, 5u, 12u}) {
+            const auto inputs = random_values(samples * 64, 4);
+            const auto expected = alone.forward(inputs, samples, Mode::training);
+            const auto outputs = shared->forward(inputs, samples, Mode::training);
+            BOOST_TEST(std::ranges::equal(expected, outputs));
+            std::vector<float> gradient = random_values(samples * 3, 5), same = gradient;
+            alone.backward(inputs, gradient, samples);
+            shared->backward(inputs, same, samples);
+            for (std::size_t i = 0; i < alone.parameter_count(); ++i)
+                BOOST_REQUIRE_SMALL(alone.gradient()[i] - shared->gradient()[i], 1e-4f);
+        }
+    }
 }
