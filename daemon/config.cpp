@@ -7,26 +7,18 @@
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <cstdlib>
-#include <limits>
-#include <set>
 #include <utility>
 
+#include "daemon/config_learner.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/storage/files.hpp"
-#include "learner/graphical_model.hpp"
-#include "learner/model.hpp"
-#include "learner/stream.hpp"
 #include "protocol/limits.hpp"
 
 namespace parley::daemon {
 
 namespace {
 
-constexpr std::int64_t seed_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t seeds_max = limits::members_max;
-constexpr std::int64_t hidden_units_max = 65'536;
-// Slower, and the time between two batches is more than a clock can count.
-constexpr double batches_per_second_min = 1e-6;
 
 // --- rules for texts --------------------------------------------------------------------------------------
 
@@ -83,17 +75,6 @@ Result<void> peer_id_rule(std::string_view text) {
     return {};
 }
 
-Result<void> shard_rule(std::string_view text) {
-    const auto shard = learner::parse_shard(text);
-    if (!shard) return failure("must be \"NUMBER/COUNT\" with 1 <= NUMBER <= COUNT, such as \"1/5\"");
-    return {};
-}
-
-Result<void> preset_rule(std::string_view text) {
-    if (text != "mlp" && text != "mnist-cnn") return failure("must be one of \"mlp\", \"mnist-cnn\"");
-    return {};
-}
-
 // --- sections
 // -----------------------------------------------------------------------------------------------
 
@@ -133,69 +114,6 @@ void read_cluster(ConfigReader& reader, ClusterSettings& cluster, const std::fil
         cluster.voters.push_back(*PeerId::parse(voter));
     std::sort(cluster.voters.begin(), cluster.voters.end());
     reader.choice<TimingProfile>("cluster.profile", cluster.profile, profiles);
-}
-
-void read_model(ConfigReader& reader, ModelSettings& model) {
-    reader.text("model.preset", model.preset, preset_rule);
-    const std::vector<std::int64_t> hidden =
-        reader.integers("model.hidden", {model.hidden.begin(), model.hidden.end()},
-                        learner::hidden_layers_max, 1, hidden_units_max);
-    model.hidden.clear();
-    for (const std::int64_t units : hidden)
-        model.hidden.push_back(static_cast<std::uint32_t>(units));
-    model.seed = static_cast<std::uint64_t>(reader.integer("model.seed", 1, 0, seed_max));
-    if (model.preset != "mlp" && reader.has("model.hidden"))
-        reader.complain("model.hidden", "is for preset = \"mlp\"; \"" + model.preset +
-                                            "\" has layers of its own: remove one of the two");
-}
-
-void read_data(ConfigReader& reader, DataSettings& data, const std::filesystem::path& base) {
-    static constexpr std::array<std::pair<std::string_view, DataSource>, 2> sources{
-        {{"graphical-model", DataSource::graphical_model}, {"idx", DataSource::idx}}};
-    reader.require("data.source", "choose \"idx\" (files) or \"graphical-model\" (a generator)");
-    reader.choice<DataSource>("data.source", data.source, sources);
-    data.seed = static_cast<std::uint64_t>(reader.integer("data.seed", 1, 0, seed_max));
-    reader.real("data.batches_per_second", data.batches_per_second, {.min = 0, .max = 1e6});
-    if (data.batches_per_second > 0 && data.batches_per_second < batches_per_second_min)
-        reader.complain("data.batches_per_second",
-                        "must be 0 (as fast as the host can) or a number from 1e-06 to 1e+06");
-    reader.path("data.directory", data.directory, base);
-    reader.text("data.shard", data.shard, shard_rule);
-    data.features = static_cast<std::uint32_t>(
-        reader.integer("data.features", data.features, 1, learner::graphical_model_features_max));
-    reader.real("data.drift_probability", data.drift_probability, {.min = 0, .max = 1});
-    const std::int64_t sample_seed = reader.integer("data.sample_seed", 0, 0, seed_max);
-    if (reader.has("data.sample_seed")) data.sample_seed = static_cast<std::uint64_t>(sample_seed);
-}
-
-// Keys of one source beside another would be ignored in silence.
-void check_data(ConfigReader& reader, const Config& config) {
-    const bool idx = config.data.source == DataSource::idx;
-    if (!reader.has("data.source")) return;
-    const auto refuse = [&](std::initializer_list<const char*> keys, const char* source) {
-        for (const char* key : keys)
-            if (reader.has(key))
-                reader.complain(key, std::string("is for source = \"") + source + "\"; remove it");
-    };
-    if (idx) {
-        reader.require("data.directory", "source = \"idx\" needs the directory of its four files");
-        refuse({"data.features", "data.drift_probability", "data.sample_seed"}, "graphical-model");
-    } else {
-        refuse({"data.directory", "data.shard"}, "idx");
-        if (config.model.preset == "mnist-cnn")
-            reader.complain("model.preset",
-                            "needs images, but source = \"graphical-model\" gives vectors; use \"mlp\"");
-    }
-}
-
-void read_training(ConfigReader& reader, TrainingSettings& training) {
-    training.batch = static_cast<std::uint32_t>(
-        reader.integer("training.batch", training.batch, 1, learner::batch_samples_max));
-    reader.real("training.learning_rate", training.learning_rate, {.min = 0, .max = 1000, .above = true});
-    reader.real("training.momentum", training.momentum, {.min = 0, .max = 1, .below = true});
-    reader.real("training.weight_decay", training.weight_decay, {.min = 0, .max = 1, .below = true});
-    training.checkpoint_seconds = static_cast<std::uint32_t>(
-        reader.integer("training.checkpoint_seconds", training.checkpoint_seconds, 1, 86'400));
 }
 
 void read_averaging(ConfigReader& reader, AveragingSettings& averaging) {
@@ -256,10 +174,9 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
     read_peer(reader, config.peer, base);
     read_cluster(reader, config.cluster, base);
     read_model(reader, config.model);
-    read_data(reader, config.data, base);
+    read_data(reader, config, base);
     read_training(reader, config.training);
     read_averaging(reader, config.averaging);
-    check_data(reader, config);
     if (const auto complaints = reader.finish(); !complaints.empty()) return failure(lines(complaints));
     return config;
 }

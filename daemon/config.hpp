@@ -12,13 +12,22 @@
 #include <string_view>
 #include <vector>
 
+#include "learner/csv.hpp"
+#include "learner/learner.hpp"
 #include "protocol/types.hpp"
 
 namespace parley::daemon {
 
 enum class LogLevel { error, warning, info, debug };
 enum class TimingProfile { lan, fast };  // protocol/timing.hpp: Timing{} and Timing::fast()
-enum class DataSource { graphical_model, idx };
+enum class DataSource {
+    graphical_model,  // a generator
+    idx,              // MNIST's four files
+    csv,              // one file
+    steering,         // camera frames and angles
+    watched,          // a directory in which parts appear
+    push              // what local programs hand over
+};
 
 struct PeerSettings {
     std::string name;                       // default: the host's name
@@ -47,29 +56,40 @@ struct ClusterSettings {
 
 // To learner::ModelSpec; input and classes follow from the data.
 struct ModelSettings {
-    std::string preset = "mlp";                // "mlp" or "mnist-cnn"
+    std::string preset = "mlp";                // learner/presets.hpp; not used if there are layers
     std::vector<std::uint32_t> hidden = {32};  // mlp only
+    std::vector<learner::LayerSpec> layers;
+    learner::Initialisation initialisation = learner::Initialisation::glorot_uniform;
     std::uint64_t seed = 1;
 };
 
 struct DataSettings {
     DataSource source = DataSource::graphical_model;
-    std::uint64_t seed = 1;         // idx: of the shuffling; graphical-model: of the concepts
+    std::uint64_t seed = 1;         // files: of the shuffling; graphical-model: of the concepts
     double batches_per_second = 0;  // 0: as fast as the host can
-    // idx
+    // Files. Which keys belong to which source is in config_learner.cpp.
     std::filesystem::path directory;
+    std::filesystem::path file;
     std::string shard = "1/1";  // for learner::parse_shard
+    learner::ShardBy shard_by = learner::ShardBy::index;
+    std::uint64_t passes = 0;  // 0: endless
+    bool shuffle = false;      // default: true for idx and steering
+    double hold_out = 0;       // share at the end of the data that is not trained on, and that `parley evaluate` takes
+    bool normalise = true;     // csv, watched, push
+    learner::CsvOptions csv;   // its task and malformed are for watched images and pushed rows too
+    // graphical-model, push, watched
+    std::uint32_t features = 0;
     // graphical-model
-    std::uint32_t features = 50;
     double drift_probability = 0.001;
     std::optional<std::uint64_t> sample_seed;  // absent: from the peer's id, so that peers see other samples
 };
 
 struct TrainingSettings {
     std::uint32_t batch = 10;
-    double learning_rate = 0.05;
-    double momentum = 0;
-    double weight_decay = 0;
+    learner::OptimizerConfig optimizer;
+    std::optional<learner::LossKind> loss;  // none: the task's default
+    learner::MomentsAtAverage moments = learner::MomentsAtAverage::keep;
+    std::uint32_t threads = 1;
     std::uint32_t checkpoint_seconds = 30;
 };
 
@@ -110,7 +130,8 @@ std::string to_toml(const Config& config);
 
 const char* log_level_name(LogLevel level);
 const char* timing_profile_name(TimingProfile profile);
-const char* data_source_name(DataSource source);
+std::string_view data_source_name(DataSource source);
+std::string_view moments_name(learner::MomentsAtAverage moments);
 
 // "host:port", "[IPv6]:port". The error says what is wrong, without naming a key.
 struct Endpoint {

@@ -60,8 +60,7 @@ std::string list(const std::vector<std::string_view>& names) {
 }  // namespace
 
 const toml::node* ConfigReader::find(std::string_view key) const {
-    const toml::table* section = root_[section_of(key)].as_table();
-    return section ? section->get(name_of(key)) : nullptr;
+    return root_.at_path(key).node();
 }
 
 const toml::node* ConfigReader::ask(std::string_view key) {
@@ -196,6 +195,26 @@ void ConfigReader::real(std::string_view key, double& value, const Range& range)
                     (range.below ? " and below " : " to ") + number_text(range.max));
 }
 
+void ConfigReader::boolean(std::string_view key, bool& value) {
+    const toml::node* node = ask(key);
+    if (!node) return;
+    if (const auto given = node->value_exact<bool>())
+        value = *given;
+    else
+        complain_at(*node, key, "must be true or false");
+}
+
+std::size_t ConfigReader::tables(std::string_view key, std::size_t count_max) {
+    const toml::array* entries = array(key, "tables", count_max);
+    if (!entries) return 0;
+    for (const toml::node& entry : *entries) {
+        if (entry.is_table()) continue;
+        complain_at(entry, key, "must be a table: write [[" + std::string(key) + "]] on a line and its keys below");
+        return 0;
+    }
+    return entries->size();
+}
+
 std::size_t ConfigReader::choose(std::string_view key, const std::vector<std::string_view>& names) {
     const toml::node* node = ask(key);
     if (!node) return names.size();
@@ -227,6 +246,19 @@ void ConfigReader::refuse_unknown(std::string_view key, const toml::node& node,
     complaints_.emplace_back(where.line, std::move(text));
 }
 
+void ConfigReader::finish_table(const std::string& prefix, const toml::table& table) {
+    for (const auto& [key, node] : table) {
+        const std::string name = prefix + '.' + std::string(key.str());
+        if (std::find(known_.begin(), known_.end(), name) == known_.end()) {
+            refuse_unknown(name, node, key.source().begin, false);
+        } else if (const toml::array* entries = node.as_array()) {
+            for (std::size_t i = 0; i < entries->size(); ++i)
+                if (const toml::table* entry = entries->get_as<toml::table>(i))
+                    finish_table(name + '[' + std::to_string(i) + ']', *entry);
+        }
+    }
+}
+
 std::vector<std::string> ConfigReader::finish() {
     for (const auto& [section_key, section] : root_) {
         const std::string section_name(section_key.str());
@@ -239,11 +271,7 @@ std::vector<std::string> ConfigReader::finish() {
         else if (!table)
             complain_at(section, section_name, "must be a section: write [" + section_name + "] on a line");
         if (!known_section || !table) continue;
-        for (const auto& [key, node] : *table) {
-            const std::string name = section_name + '.' + std::string(key.str());
-            if (std::find(known_.begin(), known_.end(), name) == known_.end())
-                refuse_unknown(name, node, key.source().begin, false);
-        }
+        finish_table(section_name, *table);
     }
     std::stable_sort(complaints_.begin(), complaints_.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });

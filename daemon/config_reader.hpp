@@ -49,6 +49,11 @@ public:
         if (chosen < choices.size()) value = choices[chosen].second;
     }
 
+    // How many tables there are under [[key]]; 0 if it is absent or something else. Entry i's keys are asked for as
+    // "key[i].name".
+    std::size_t tables(std::string_view key, std::size_t count_max);
+    void boolean(std::string_view key, bool& value);
+
     bool has(std::string_view key) const { return find(key) != nullptr; }
     // A complaint about a key that is there, or (as one about the whole file) about one that is not.
     void complain(std::string_view key, const std::string& what);
@@ -66,6 +71,7 @@ private:
     bool take_integer(const toml::node& node, std::string_view key, std::int64_t min, std::int64_t max,
                       std::int64_t& value);
     void complain_at(const toml::node& node, std::string_view key, const std::string& what);
+    void finish_table(const std::string& prefix, const toml::table& table);
     void refuse_unknown(std::string_view key, const toml::node& node, const toml::source_position& where,
                         bool is_section);
 

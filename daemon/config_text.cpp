@@ -4,37 +4,12 @@
 #include <sstream>
 
 #include "daemon/config.hpp"
+#include "daemon/config_learner.hpp"
+#include "daemon/toml_text.hpp"
 
 namespace parley::daemon {
 
 namespace {
-
-std::string quoted_toml(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        const auto code = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            result += '\\';
-            result += c;
-        } else if (code < 0x20 || code == 0x7f) {
-            constexpr std::string_view digits = "0123456789abcdef";
-            result += "\\u00";
-            result += digits[code >> 4U];
-            result += digits[code & 15U];
-        } else {
-            result += c;
-        }
-    }
-    return result + '"';
-}
-
-std::string real_text(double value) {  // the shortest text that reads back as the same number
-    char buffer[40];
-    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value);
-    std::string text(buffer, end.ptr);
-    if (text.find_first_of(".e") == std::string::npos) text += ".0";
-    return text;
-}
 
 template <class Range, class Render>
 std::string list_text(const Range& range, Render render) {
@@ -62,10 +37,6 @@ const char* log_level_name(LogLevel level) {
 
 const char* timing_profile_name(TimingProfile profile) {
     return profile == TimingProfile::fast ? "fast" : "lan";
-}
-
-const char* data_source_name(DataSource source) {
-    return source == DataSource::idx ? "idx" : "graphical-model";
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -109,29 +80,7 @@ std::string to_toml(const Config& config) {
     line("seeds", list_text(config.cluster.seeds, [](const std::string& seed) { return quoted_toml(seed); }));
     line("voters", list_text(config.cluster.voters, [](const PeerId& id) { return quoted_toml(id.text()); }));
     text("profile", timing_profile_name(config.cluster.profile));
-    out << "\n[model]\n";
-    text("preset", config.model.preset);
-    if (config.model.preset == "mlp")
-        line("hidden", list_text(config.model.hidden, [](std::uint32_t n) { return std::to_string(n); }));
-    line("seed", std::to_string(config.model.seed));
-    out << "\n[data]\n";
-    text("source", data_source_name(config.data.source));
-    line("seed", std::to_string(config.data.seed));
-    line("batches_per_second", real_text(config.data.batches_per_second));
-    if (config.data.source == DataSource::idx) {
-        text("directory", config.data.directory.string());
-        text("shard", config.data.shard);
-    } else {
-        line("features", std::to_string(config.data.features));
-        line("drift_probability", real_text(config.data.drift_probability));
-        if (config.data.sample_seed) line("sample_seed", std::to_string(*config.data.sample_seed));
-    }
-    out << "\n[training]\n";
-    line("batch", std::to_string(config.training.batch));
-    line("learning_rate", real_text(config.training.learning_rate));
-    line("momentum", real_text(config.training.momentum));
-    line("weight_decay", real_text(config.training.weight_decay));
-    line("checkpoint_seconds", std::to_string(config.training.checkpoint_seconds));
+    write_learner_settings(out, config);
     out << "\n[averaging]\n";
     line("divergence_threshold", real_text(config.averaging.divergence_threshold));
     line("check_period", std::to_string(config.averaging.check_period));

@@ -36,7 +36,7 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 // "/model?which=reference" -> path and query. No percent-decoding: no value of ours needs it.
 ControlRequest parse_target(std::string_view method, std::string_view target) {
-    ControlRequest request{.method = std::string(method), .path = {}, .query = {}};
+    ControlRequest request{.method = std::string(method), .path = {}, .query = {}, .body = {}};
     const std::size_t question = target.find('?');
     request.path = target.substr(0, question);
     if (question == std::string_view::npos) return request;
@@ -85,7 +85,7 @@ private:
     void handle(error_code error) {
         stream_.expires_never();
         if (error) return answer_malformed(error);
-        const http::request<http::string_body>& request = parser_->get();
+        http::request<http::string_body>& request = parser_->get();
         keep_alive_ = request.keep_alive();
         version_ = request.version();
         const auto method = request.method_string();
@@ -95,7 +95,9 @@ private:
         arm_answer_timer(number);
         // The timer keeps the session while the handler works, the handler does not: one that never answers
         // would keep the connection counted for ever.
-        handler_(parse_target({method.data(), method.size()}, {target.data(), target.size()}),
+        ControlRequest asked = parse_target({method.data(), method.size()}, {target.data(), target.size()});
+        asked.body = std::move(request.body());
+        handler_(asked,
                  [weak = weak_from_this(), number](ControlResponse response) {
                      if (const auto self = weak.lock()) self->answer(number, std::move(response));
                  });
@@ -124,7 +126,7 @@ private:
         keep_alive_ = false;
         if (error == http::error::body_limit)
             return write(
-                refused(http::status::payload_too_large, "the body is too long: no request needs one"));
+                refused(http::status::payload_too_large, "the body is longer than 1 MiB; send it in parts"));
         if (error == http::error::header_limit || error == http::error::buffer_overflow)
             return write(refused(http::status::request_header_fields_too_large, "the header is too long"));
         if (error.category() == http::make_error_code(http::error::bad_method).category() &&

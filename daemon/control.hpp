@@ -23,6 +23,7 @@ struct ControlRequest {
     std::string method;                        // "GET", "POST", ...
     std::string path;                          // "/status"
     std::map<std::string, std::string> query;  // of ?which=current
+    std::string body;
 };
 
 struct ControlResponse {
@@ -39,7 +40,7 @@ using ControlHandler = std::function<void(const ControlRequest&, ControlReply re
 
 struct ControlLimits {
     std::size_t request_header_bytes_max = 8 * 1024;
-    std::size_t request_body_bytes_max = 4 * 1024;
+    std::size_t request_body_bytes_max = 1024 * 1024;  // of POST /feed; nothing else needs a body
     std::size_t connections_max = 16;     // more are closed unread
     std::chrono::seconds idle_max{10};    // for a request to arrive whole
     std::chrono::seconds answer_max{60};  // for the handler, else 503; again for the writing of the answer

@@ -57,6 +57,18 @@ void post_checkpoint(Driver& driver, ControlReply reply) {
     });
 }
 
+// 503 when there is no room: the caller tries again. Rows that were skipped are named in an answer of 200.
+void post_feed(Driver& driver, const ControlRequest& request, ControlReply reply) {
+    const auto fed = driver.feed(request.body);
+    if (!fed) return reply(refuse(400, fed.error().message));
+    const json figures{{"accepted", fed->accepted},
+                       {"waiting", fed->waiting},
+                       {"skipped", fed->skipped.count},
+                       {"latest_skipped", fed->skipped.latest}};
+    if (fed->is_full) return reply(refuse(503, "too many examples are waiting to be trained on: try again"));
+    reply(answer(200, figures));
+}
+
 using Route = void (*)(Driver&, const ControlRequest&, ControlReply);
 struct RouteEntry {
     const char* method;
@@ -75,6 +87,10 @@ constexpr RouteEntry routes[] = {
     {"GET", "/model",
      [](Driver& driver, const ControlRequest& request, ControlReply reply) {
          get_model(driver, request, std::move(reply));
+     }},
+    {"POST", "/feed",
+     [](Driver& driver, const ControlRequest& request, ControlReply reply) {
+         post_feed(driver, request, std::move(reply));
      }},
     {"POST", "/pause",
      [](Driver& driver, const ControlRequest&, ControlReply reply) {

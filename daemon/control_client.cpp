@@ -6,7 +6,6 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -52,7 +51,7 @@ struct Exchange {
     }
 
     beast::basic_stream<stream_protocol> stream;
-    http::request<http::empty_body> request;
+    http::request<http::string_body> request;
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     error_code error;
@@ -66,6 +65,8 @@ std::uint64_t number(const ControlAnswer& answer, const char* name) {
     return value;
 }
 
+}  // namespace
+
 std::string reason_in(const ControlAnswer& answer) {
     const auto body = nlohmann::json::parse(answer.body, nullptr, false);
     if (body.is_object() && body.contains("error") && body["error"].is_string())
@@ -73,10 +74,8 @@ std::string reason_in(const ControlAnswer& answer) {
     return "status " + std::to_string(answer.status);
 }
 
-}  // namespace
-
 Result<ControlAnswer> ask(const std::filesystem::path& socket, const std::string& method,
-                          const std::string& target, std::chrono::milliseconds timeout) {
+                          const std::string& target, std::chrono::milliseconds timeout, const std::string& body) {
     const std::string path = socket.string();
     if (path.size() >= sizeof(sockaddr_un::sun_path)) return failure(path + ": too long for a Unix socket");
     asio::io_context io(1);
@@ -85,6 +84,7 @@ Result<ControlAnswer> ask(const std::filesystem::path& socket, const std::string
     exchange.request.target(target);
     exchange.request.set(http::field::host, "parley");
     exchange.request.keep_alive(false);
+    exchange.request.body() = body;
     exchange.request.prepare_payload();
     exchange.run(path, timeout);
     io.run();

@@ -20,7 +20,10 @@ struct ControlAnswer {
 // Fails when nobody answers there in time; the message says what to do. A status other than 200 is an answer.
 Result<ControlAnswer> ask(const std::filesystem::path& socket, const std::string& method,
                           const std::string& target,
-                          std::chrono::milliseconds timeout = std::chrono::seconds(5));
+                          std::chrono::milliseconds timeout = std::chrono::seconds(5),
+                          const std::string& body = {});
+// What an answer other than 200 says went wrong.
+std::string reason_in(const ControlAnswer& answer);
 
 // GET, and the body as JSON; any other status than 200 is an error.
 Result<nlohmann::json> ask_json(const std::filesystem::path& socket, const std::string& target,

@@ -35,6 +35,7 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .voters = recovered.voters,
             .divergence_threshold = config.averaging.divergence_threshold,
             .parameter_count = recovered.initial_model->size(),
+            .model_count = recovered.learner.parameter_count(),
             .initial_model = recovered.initial_model,
             .hash = net::blake2b,
             .timing = config.cluster.profile == TimingProfile::fast ? Timing::fast() : Timing{}};
@@ -70,8 +71,15 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
     if (!listen) return std::unexpected(ExitReason{exit_usage, "peer.listen: " + listen.error().message});
     link.listen = *listen;
 
+    std::unique_ptr<Feed> feed;
+    if (recovered.push_queue) {
+        auto made = Feed::create(config.data, recovered.push_queue);
+        if (!made) return std::unexpected(ExitReason{exit_usage, "[data]: " + made.error().message});
+        feed = std::move(*made);
+    }
+
     std::unique_ptr<Driver> driver(
-        new Driver(io, config, std::move(recovered), std::move(*peer), clock, logger));
+        new Driver(io, config, std::move(recovered), std::move(*peer), std::move(feed), clock, logger));
     Driver* self = driver.get();
     const LinkHandlers handlers{
         .on_connected =
@@ -90,19 +98,20 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
     return driver;
 }
 
-Driver::Driver(asio::io_context& io, const Config& config, Recovered recovered, Peer peer, Clock clock,
-               Logger logger)
+Driver::Driver(asio::io_context& io, const Config& config, Recovered recovered, Peer peer,
+               std::unique_ptr<Feed> feed, Clock clock, Logger logger)
     : io_(io),
       config_(config),
       clock_(clock),
       logger_(std::move(logger)),
       self_(recovered.identity.id()),
       model_description_(recovered.learner.description()),
-      parameter_count_(recovered.initial_model->size()),
+      parameter_count_(recovered.learner.parameter_count()),
       state_(std::move(recovered.state)),
       peer_(std::move(peer)),
       trainer_(std::move(recovered.learner), trainer_config(config), recovered.persisted.applied,
                recovered.reference, [this] { asio::post(io_, [this] { take_news(); }); }),
+      feed_(std::move(feed)),
       storage_worker_(io),
       protocol_timer_(io),
       tick_timer_(io),
@@ -311,6 +320,15 @@ void Driver::write_checkpoint(std::function<void(Result<LogIndex>)> reply) {
     if (!trainer_.command(TakeCheckpoint{CheckpointReason::requested}))
         return reply(failure("too many requests are waiting: try again"));
     checkpoint_requests_.push_back(std::move(reply));
+}
+
+Result<FeedAnswer> Driver::feed(std::string_view rows) {
+    if (!feed_)
+        return failure("this peer's data come from source = \"" + std::string(data_source_name(config_.data.source)) +
+                       "\"; set data.source = \"push\" to feed it");
+    auto answer = feed_->take(rows);
+    if (answer && answer->accepted > 0) static_cast<void>(trainer_.command(LookForSamples{}));  // else it looks by itself
+    return answer;
 }
 
 Result<void> Driver::pause() {

@@ -18,12 +18,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/clock.hpp"
 #include "daemon/config.hpp"
 #include "daemon/control.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/feed.hpp"
 #include "daemon/link.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
@@ -55,12 +57,14 @@ public:
     StatusView status() const;
     void copy_model(std::function<void(Result<ModelCopied>)> reply);
     void write_checkpoint(std::function<void(Result<LogIndex>)> reply);
+    // Examples of local programs, as rows of CSV without a header; only with source = "push".
+    Result<FeedAnswer> feed(std::string_view rows);
     Result<void> pause();
     Result<void> resume();
 
 private:
-    Driver(boost::asio::io_context& io, const Config& config, Recovered recovered, Peer peer, Clock clock,
-           Logger logger);
+    Driver(boost::asio::io_context& io, const Config& config, Recovered recovered, Peer peer,
+           std::unique_ptr<Feed> feed, Clock clock, Logger logger);
 
     template <class Input>
     void give(Input input);  // one input to the peer, then its output is carried out
@@ -105,6 +109,7 @@ private:
     ServiceManager service_manager_;
     std::unique_ptr<Link> link_;
     Trainer trainer_;
+    const std::unique_ptr<Feed> feed_;  // null: the data come from elsewhere
     Worker storage_worker_;
 
     boost::asio::steady_timer protocol_timer_;

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     add_status(app, result);
     add_evaluate(app, result);
     add_config(app, result);
+    add_feed(app, result);
     add_demo(app, result);
     std::signal(SIGPIPE, SIG_IGN);
     try {

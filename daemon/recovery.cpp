@@ -60,10 +60,11 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
     if (!secret) return ends_with(exit_usage, secret.error());
     auto voters = config.cluster.group(identity->id());
     if (!voters) return ends_with(exit_usage, voters.error());
-    auto learner = make_learner(config, identity->id());
+    auto source = make_source(config, sample_seed_of(identity->id()));
+    if (!source) return ends_with(exit_usage, source.error());
+    auto learner = make_learner(config, identity->id(), std::move(source->stream));
     if (!learner) return ends_with(exit_usage, learner.error());
-    const std::span<const float> first = learner->parameters();
-    auto initial = std::make_shared<const Parameters>(first.begin(), first.end());
+    auto initial = std::make_shared<const Parameters>(learner->exchanged());
 
     auto opened = StateDirectory::open(config.peer.state_directory, identity->id());
     if (!opened) return ends_with(opened.error());
@@ -91,6 +92,7 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
                      .secret = std::move(*secret),
                      .voters = std::move(*voters),
                      .learner = std::move(*learner),
+                     .push_queue = std::move(source->push_queue),
                      .initial_model = std::move(initial),
                      .reference = std::move(*reference),
                      .persisted = std::move(persisted),

@@ -21,6 +21,7 @@ struct Recovered {
     net::ClusterSecret secret;
     std::vector<PeerId> voters;  // self included, in the order of PeerId
     learner::Learner learner;    // restored from the checkpoint
+    std::shared_ptr<learner::PushQueue> push_queue;  // of source = "push"; else null
     SharedModel initial_model;   // the first reference
     SharedModel reference;       // in force at persisted.applied
     PersistedState persisted;

@@ -54,7 +54,7 @@ json group_json(const StatusView& view) {
 json learner_json(const StatusView& view) {
     const learner::Statistics& statistics = view.learner.statistics;
     const double samples = static_cast<double>(std::max<std::uint64_t>(statistics.samples, 1));
-    return {{"state", training_state_name(view.learner.state)},
+    json figures{{"state", training_state_name(view.learner.state)},
             {"failure", view.learner.failure},
             {"model", view.model},
             {"parameters", view.parameters},
@@ -63,6 +63,14 @@ json learner_json(const StatusView& view) {
             {"batches", statistics.batches},
             {"loss", statistics.loss.value()},
             {"accuracy", statistics.accuracy.value()},
+            {"absolute_error", statistics.absolute_error.value()},
+            {"cumulative_absolute_error", statistics.cumulative_absolute_error},
+            {"optimizer", view.optimizer},
+            {"learning_rate", view.learner.learning_rate},
+            {"moments_at_average", view.moments},
+            {"threads", view.threads},
+            {"rows_skipped", view.learner.skipped_rows.count},
+            {"row_skipped_last", view.learner.skipped_rows.latest},
             {"cumulative_loss", statistics.cumulative_loss},
             {"cumulative_accuracy", static_cast<double>(statistics.correct) / samples},
             {"samples_per_second", view.samples_per_second},
@@ -71,6 +79,10 @@ json learner_json(const StatusView& view) {
             {"check_period", view.check_period},
             {"applied", view.learner.applied.value},
             {"kernel", learner::kernels::kernel_variant()}};
+    if (view.feed)
+        figures["feed"] = {
+            {"accepted", view.feed->accepted}, {"refused", view.feed->refused}, {"waiting", view.feed->waiting}};
+    return figures;
 }
 
 json connections_json(const StatusView& view) {

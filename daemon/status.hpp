@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "daemon/counters.hpp"
 #include "daemon/link.hpp"
 #include "daemon/trainer.hpp"
+#include "learner/push.hpp"
 #include "net/transport.hpp"
 #include "protocol/peer.hpp"
 
@@ -48,6 +50,10 @@ struct StatusView {
     std::string model;
     std::size_t parameters = 0;
     std::string stream;
+    std::string optimizer;
+    std::string moments;
+    std::size_t threads = 1;
+    std::optional<learner::PushQueue::Counters> feed;  // of source = "push"
     double threshold = 0;
     std::uint64_t check_period = 0;
     double uptime_seconds = 0;

@@ -175,6 +175,8 @@ void Trainer::report(bool checked, Urgency urgency) {
                                        .statistics = learner_.statistics(),
                                        .state = state_,
                                        .failure = failure_,
+                                       .skipped_rows = learner_.stream().skipped_rows(),
+                                       .learning_rate = learner_.optimizer().learning_rate(),
                                        .checked = checked || checked_before};
         const bool due = urgency == Urgency::now || now >= next_routine_wake_;
         must_wake = due && !std::exchange(woken_, woken_ || due);

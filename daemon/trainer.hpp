@@ -45,7 +45,9 @@ struct TrainerReport {
     learner::Statistics statistics;
     TrainingState state = TrainingState::training;
     std::string failure;   // why the stream or the model failed; empty otherwise
-    bool checked = false;  // a distance was measured since the last report was taken
+    learner::SkippedRows skipped_rows;  // of the stream
+    double learning_rate = 0;           // of the next batch
+    bool checked = false;               // a distance was measured since the last report was taken
 };
 
 // --- commands: those of the protocol, and the daemon's own

@@ -89,6 +89,11 @@ void Learner::count(const BatchReport& report) {
     }
 }
 
+std::string Learner::description() const {
+    if (!averages_moments()) return network_.description();
+    return network_.description() + " moments=average:" + std::string(optimizer_name(optimizer_.config().kind));
+}
+
 std::size_t Learner::exchanged_count() const {
     return parameter_count() + (averages_moments() ? optimizer_.slots().size() : 0);
 }

@@ -93,7 +93,8 @@ public:
     Result<void> set_parameters(std::span<const float> parameters) {
         return network_.set_parameters(parameters);
     }
-    const std::string& description() const { return network_.description(); }
+    // What peers compare: the network's, and what else is exchanged.
+    std::string description() const;
 
     // What peers exchange: the parameters, and behind them the optimizer's moments if those are averaged too.
     std::size_t exchanged_count() const;

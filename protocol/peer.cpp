@@ -277,6 +277,8 @@ std::optional<Error> check(const PeerConfig& config, const PersistedState& state
     if (!std::ranges::binary_search(config.voters, config.self)) return wrong("this peer is not among the voters");
     if (!(config.divergence_threshold > 0) || !std::isfinite(config.divergence_threshold))
         return wrong("the divergence threshold must be above 0");
+    if (config.model_count < 1 || config.model_count > config.parameter_count)
+        return wrong("the model is larger than what is exchanged");
     if (!config.initial_model || config.initial_model->size() != config.parameter_count || config.hash == nullptr)
         return wrong("the initial model does not have the parameters that were promised");
     if (state.applied.applied.value > state.records.size())
@@ -314,7 +316,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
                                     config.initial_model, initial_hash, config.timing},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
-        .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.hash,
+        .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
                               config.timing},
                              next_rng()),
         .incarnation = state.incarnation,

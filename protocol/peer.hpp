@@ -33,7 +33,9 @@ struct PeerConfig {
     std::string address;                 // where others reach this peer, "host:port"; may be empty
     std::vector<PeerId> voters;          // the whole group, self included; at most limits::members_max
     double divergence_threshold = 0.7;   // Delta, of squared distances; > 0
-    std::size_t parameter_count = 0;
+    std::size_t parameter_count = 0;     // of what is exchanged
+    std::size_t model_count = 0;         // the first so many are the model, whose distances count; what follows is averaged
+                                         // along with it (an optimizer's moments). 1 .. parameter_count
     SharedModel initial_model;           // the first reference; the same at every peer
     HashFunction hash = nullptr;
     Timing timing;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 
 #include "daemon/exit_codes.hpp"
+#include "protocol/types.hpp"
 
 namespace parley::daemon {
 
@@ -17,6 +19,7 @@ void add_init(CLI::App& app, CommandResult& result);
 void add_status(CLI::App& app, CommandResult& result);
 void add_evaluate(CLI::App& app, CommandResult& result);
 void add_config(CLI::App& app, CommandResult& result);
+void add_feed(CLI::App& app, CommandResult& result);
 void add_demo(CLI::App& app, CommandResult& result);
 
 // Prints "parley: MESSAGE" and gives the code back.
@@ -28,6 +31,8 @@ struct PeerChoice {
     std::string socket;
 
     void add_options(CLI::App& command);
+    // Fails if the config cannot be read.
+    Result<std::filesystem::path> find_socket() const;
 };
 
 }  // namespace parley::daemon

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/commands/commands.hpp"
-#include "daemon/config.hpp"
 #include "daemon/control_client.hpp"
 
 namespace parley::daemon {
@@ -25,9 +24,21 @@ void print_learner(const json& learner) {
     fmt::print("learner    {}: {} samples in {} batches, {:.0f} a second\n",
                learner.at("state").get<std::string>(), learner.at("samples").get<std::uint64_t>(),
                learner.at("batches").get<std::uint64_t>(), learner.at("samples_per_second").get<double>());
-    fmt::print("           recent loss {:.4f}, accuracy {:.1f}%; distance {:.4f} of threshold {:.4f}\n",
-               number_or_nan(learner.at("loss")), 100 * number_or_nan(learner.at("accuracy")),
-               number_or_nan(learner.at("distance")), learner.at("threshold").get<double>());
+    const double error = number_or_nan(learner.at("absolute_error"));
+    const std::string quality = error > 0 ? fmt::format("mean absolute error {:.4f}", error)
+                                          : fmt::format("accuracy {:.1f}%", 100 * number_or_nan(learner.at("accuracy")));
+    fmt::print("           recent loss {:.4f}, {}; distance {:.4f} of threshold {:.4f}\n",
+               number_or_nan(learner.at("loss")), quality, number_or_nan(learner.at("distance")),
+               learner.at("threshold").get<double>());
+    fmt::print("           {} at {:.3g}, {} thread(s), kernels {}\n", learner.at("optimizer").get<std::string>(),
+               learner.at("learning_rate").get<double>(), learner.at("threads").get<std::uint64_t>(),
+               learner.at("kernel").get<std::string>());
+    if (const auto skipped = learner.at("rows_skipped").get<std::uint64_t>(); skipped > 0)
+        fmt::print("           {} malformed rows left out, the latest: {}\n", skipped,
+                   learner.at("row_skipped_last").get<std::string>());
+    if (learner.contains("feed"))
+        fmt::print("           fed: {} examples, {} waiting\n", learner.at("feed").at("accepted").get<std::uint64_t>(),
+                   learner.at("feed").at("waiting").get<std::uint64_t>());
     const std::string failure = learner.at("failure").get<std::string>();
     if (!failure.empty()) fmt::print("           FAILED: {}\n", failure);
 }
@@ -64,13 +75,9 @@ void print_status(const json& status) {
 }
 
 int run(const PeerChoice& choice, bool as_json) {
-    std::filesystem::path socket = choice.socket;
-    if (choice.socket.empty()) {
-        const auto config = load_config(choice.config);
-        if (!config) return complain(exit_usage, config.error().message);
-        socket = config->peer.control_socket;
-    }
-    const auto status = ask_json(socket, "/status");
+    const auto socket = choice.find_socket();
+    if (!socket) return complain(exit_usage, socket.error().message);
+    const auto status = ask_json(*socket, "/status");
     if (!status) return complain(exit_not_running, status.error().message);
     if (as_json) {
         std::printf("%s\n", status->dump(2).c_str());

@@ -65,6 +65,7 @@ Config common_config(const DemoOptions& options) {
     config.training.checkpoint_seconds = 20;
     if (options.data.empty()) {
         config.data.source = DataSource::graphical_model;
+        config.data.features = 50;
         config.data.batches_per_second = 200;
         config.data.drift_probability = 0.0005;
         config.averaging.divergence_threshold = options.threshold.value_or(0.5);
@@ -72,8 +73,9 @@ Config common_config(const DemoOptions& options) {
         config.model.preset = "mnist-cnn";
         config.data.source = DataSource::idx;
         config.data.directory = std::filesystem::absolute(options.data);
-        config.training.learning_rate = 0.1;
-        config.training.momentum = 0.5;
+        config.data.shuffle = true;
+        config.training.optimizer.learning_rate = 0.1F;
+        config.training.optimizer.momentum = 0.5F;
         config.averaging.divergence_threshold = options.threshold.value_or(2.5);
     }
     return config;

@@ -119,7 +119,9 @@ void Balancer::settle(Instant now) {
     for (const auto& [member, answer] : round.answers)
         models.push_back({answer.weight, answer.model});
     Parameters mean = weighted_mean(models);
-    const bool is_near = squared_distance(mean, *round.reference) <= config_.divergence_threshold;
+    const auto model_of = [this](const Parameters& exchanged) { return std::span(exchanged).first(config_.model_count); };
+    const bool is_near =
+        squared_distance(model_of(mean), model_of(*round.reference)) <= config_.divergence_threshold;
     const bool is_group = round.answers.size() >= 2 || config_.members == 1;
     const bool is_whole = is_everybody && round.answers.size() >= majority();
     if (is_group && is_whole && (round.is_forced || round.lost.empty() || !is_near))

@@ -31,6 +31,7 @@ public:
         PeerId self;
         std::size_t members = 1;  // m: the voters
         double divergence_threshold = 0;
+        std::size_t model_count = 0;  // see PeerConfig
         HashFunction hash = nullptr;
         Timing timing;
     };

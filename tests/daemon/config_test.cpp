@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_al
     check_refused("data", "batches_per_second = 1e-11",
                   {"parley.toml:4: data.batches_per_second = ", "must be 0", "from 1e-06 to 1e+06"});
     check_refused("data", "seed = -1", {"from 0 to"});
-    check_refused("model", "preset = \"mpl\"", {"must be one of \"mlp\", \"mnist-cnn\""});
+    check_refused("model", "preset = \"mpl\"", {"must be one of \"mlp\", \"logistic\", \"mnist-cnn\", \"pilotnet\""});
     check_refused("model", "hidden = 32", {"must be a list of numbers"});
     check_refused("model", "hidden = [32, 0]", {"model.hidden = 0: must be a whole number from 1"});
     check_refused("peer", "listen = \"7700\"", {"must be \"host:port\""});
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(all_errors_of_a_file_are_reported_in_the_order_of_its_lines
     const std::string error = error_of(
         "[averaging]\ncheck_period = 0\nfoo = 1\n[peer]\nlisten = 3\n[cluster]\nname = \"\"\n[data]\nsource "
         "= "
-        "\"csv\"\n");
+        "\"excel\"\n");
     std::size_t last = 0;
     for (const std::string part : {":2: averaging.check_period", ":3: averaging.foo", ":5: peer.listen",
                                    ":7: cluster.name", ":9: data.source"}) {
@@ -219,11 +219,85 @@ BOOST_AUTO_TEST_CASE(what_show_prints_parses_to_the_same_settings) {
     const auto again = parse_config(shown, file, plain);
     BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
     BOOST_TEST(to_toml(*again) == shown);
-    BOOST_TEST(again->training.learning_rate == 1e-7);
+    BOOST_TEST(again->training.optimizer.learning_rate == 1e-7F);
     BOOST_TEST(again->peer.state_directory == config->peer.state_directory);
     BOOST_TEST(again->data.sample_seed.value() == 0U);
     BOOST_TEST((again->model.hidden == std::vector<std::uint32_t>{3, 4}));
     BOOST_TEST(contains(shown, "seeds = [\"x:1\", \"[::1]:2\"]"));
+}
+
+BOOST_AUTO_TEST_CASE(what_show_prints_of_listed_layers_files_and_optimizers_parses_to_the_same_settings) {
+    const std::string head = "[cluster]\nname = \"lab\"\n";
+    const std::string texts[] = {
+        "[data]\nsource = \"csv\"\nfile = \"d.csv\"\nshard = \"2/5\"\nshard_by = \"label\"\npasses = 3\nshuffle = true\n"
+        "hold_out = 0.25\nnormalise = false\nclasses = 4\ntarget = \"y\"\nheader = \"present\"\ndelimiter = \"\\t\"\n"
+        "malformed = \"stop\"\n[training]\noptimizer = \"adamw\"\nweight_decay = 0.01\nbeta1 = 0.8\nbeta2 = 0.95\n"
+        "epsilon = 1e-6\nclip_norm = 5\nschedule = \"cosine\"\nschedule_period = 100\nschedule_floor = 0.1\nwarm_up = 7\n"
+        "moments_at_average = \"average\"\nthreads = 2\n",
+        "[data]\nsource = \"steering\"\ndirectory = \"d\"\n[model]\npreset = \"pilotnet\"\ninitialisation = "
+        "\"he-uniform\"\n[training]\nloss = \"huber\"\nmomentum = 0.9\nnesterov = true\nschedule = \"step\"\n"
+        "schedule_period = 10\nschedule_factor = 0.5\n",
+        "[data]\nsource = \"push\"\nfeatures = 6\ntask = \"regression\"\n",
+        "[data]\nsource = \"directory\"\ndirectory = \"parts\"\nfeatures = 8\nclasses = 2\n",
+        "[data]\nsource = \"idx\"\ndirectory = \"d\"\n[model]\n[[model.layers]]\ntype = \"conv2d\"\nfilters = 8\nkernel = 5\n"
+        "stride = 2\npadding = 1\n[[model.layers]]\ntype = \"leaky-relu\"\nslope = 0.2\n[[model.layers]]\ntype = "
+        "\"average-pool\"\nwindow = 3\nstride = 2\n[[model.layers]]\ntype = \"layer-norm\"\n[[model.layers]]\ntype = "
+        "\"dropout\"\nrate = 0.1\n[[model.layers]]\ntype = \"dense\"\nunits = 10\n"};
+    for (const std::string& text : texts) {
+        const auto config = parse_config(head + text, file, plain);
+        BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().message));
+        const std::string shown = to_toml(*config);
+        const auto again = parse_config(shown, file, plain);
+        BOOST_REQUIRE_MESSAGE(again, shown + (again ? "" : again.error().message));
+        BOOST_TEST(to_toml(*again) == shown);
+        BOOST_TEST((again->model.layers == config->model.layers));
+        BOOST_TEST(again->training.optimizer.epsilon == config->training.optimizer.epsilon);
+        BOOST_TEST(again->data.csv.delimiter == config->data.csv.delimiter);
+        BOOST_TEST(again->data.hold_out == config->data.hold_out);
+        for (std::size_t at = 0; at < text.size();) {  // every line that was given is there again
+            const std::size_t end = text.find('\n', at);
+            const std::string key = text.substr(at, text.find(' ', at) - at);
+            if (text[at] != '[') BOOST_TEST(contains(shown, key + " = "), key);
+            at = end + 1;
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_layer_is_named_with_its_line_and_its_place_in_the_list) {
+    const std::string start = minimal + "[[model.layers]]\ntype = \"dense\"\nunits = 3\n[[model.layers]]\n";
+    BOOST_TEST(contains(error_of(start + "type = \"dens\"\n"), ":9: model.layers[1].type = 'dens': must be one of"));
+    BOOST_TEST(contains(error_of(start + "units = 3\n"), "model.layers[1].type: is missing"));
+    BOOST_TEST(contains(error_of(start + "type = \"dense\"\n"), "model.layers[1].units: is missing"));
+    BOOST_TEST(contains(error_of(start + "type = \"relu\"\nunits = 3\n"),
+                        ":10: model.layers[1].units = 3: does not belong to a layer of type \"relu\""));
+    BOOST_TEST(contains(error_of(start + "type = \"dropout\"\nrate = 1\n"), "from 0 and below 1"));
+    BOOST_TEST(contains(error_of(start + "type = \"dense\"\nunits = 0\n"), "a whole number from 1 to"));
+    BOOST_TEST(contains(error_of(start + "type = \"dense\"\nunit = 3\n"), "did you mean model.layers[1].units?"));
+    BOOST_TEST(contains(error_of(minimal + "[model]\nlayers = 3\n"), "must be a list of tables"));
+    BOOST_TEST(contains(error_of(minimal + "[model]\nlayers = [3]\n"), "write [[model.layers]] on a line"));
+    BOOST_TEST(contains(error_of(minimal + "[model]\npreset = \"mlp\"\n[[model.layers]]\ntype = \"relu\"\n"),
+                        "stands beside [[model.layers]]"));
+}
+
+BOOST_AUTO_TEST_CASE(contradictions_of_data_and_training_are_refused) {
+    check_refused("training", "optimizer = \"adam\"\nmomentum = 0.5", {"training.momentum", "is for optimizer = \"sgd\""});
+    check_refused("training", "nesterov = true", {"needs a momentum above 0"});
+    check_refused("training", "beta1 = 0.5", {"is for optimizer = \"adam\""});
+    check_refused("training", "schedule = \"step\"", {"training.schedule_period: is missing"});
+    check_refused("training", "schedule_period = 5", {"is for schedule = \"step\" or \"cosine\""});
+    check_refused("training", "learning_rate = 1e-50", {"too small"});
+    check_refused("training", "momentum = 0.99999999999", {"too close"});
+    check_refused("training", "threads = 0", {"a whole number from 1 to 64"});
+    check_refused("data", "hold_out = 0.5", {"is for source = \"csv\", \"steering\""});
+    const std::string head = "[cluster]\nname = \"lab\"\n[data]\nsource = ";
+    BOOST_TEST(contains(error_of(head + "\"csv\"\n"), "data.file: is missing"));
+    BOOST_TEST(contains(error_of(head + "\"push\"\n"), "data.features: is missing"));
+    BOOST_TEST(contains(error_of(head + "\"push\"\nfeatures = 3\n"), "data.classes: is missing"));
+    BOOST_TEST(contains(error_of(head + "\"csv\"\nfile = \"f\"\ntask = \"regression\"\nclasses = 2\n"),
+                        "is for task = \"classification\""));
+    BOOST_TEST(contains(error_of(head + "\"csv\"\nfile = \"f\"\ndelimiter = \"ab\"\n"), "must be one of"));
+    BOOST_TEST(contains(error_of(head + "\"csv\"\nfile = \"f\"\nshuffle = 1\n"), "must be true or false"));
+    BOOST_TEST(contains(error_of(head + "\"csv\"\nfile = \"f\"\n[model]\npreset = \"pilotnet\"\n"), "needs images"));
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_or_oversized_file_is_an_error) {

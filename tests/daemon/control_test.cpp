@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(malformed_and_oversized_requests_get_an_error_and_the_next_
     const std::string long_header(32 * 1024, 'h');
     BOOST_TEST(server.talk("GET / HTTP/1.1\r\nX: " + long_header + "\r\n\r\n").find("431") !=
                std::string::npos);
-    BOOST_TEST(server.talk("POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n").find("413") !=
+    BOOST_TEST(server.talk("POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n").find("413") !=
                std::string::npos);
     BOOST_TEST(ask(server.socket, "GET", "/status").has_value());
 }

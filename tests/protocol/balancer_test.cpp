@@ -12,8 +12,8 @@ namespace {
 
 // A coordinator (peer 1) of a group of `m`, Delta = 1, reference at the origin.
 struct Bench {
-    explicit Bench(std::uint8_t m)
-        : balancer({peer(1), m, 1.0, cheap_hash, Timing{}}, Rng(7)), history(cheap_hash(*origin)) {
+    explicit Bench(std::uint8_t m, std::size_t model_count = 2)
+        : balancer({peer(1), m, 1.0, model_count, cheap_hash, Timing{}}, Rng(7)), history(cheap_hash(*origin)) {
         for (const PeerId& id : peers(m))
             alive.insert(id);
         balancer.start(Term{1});
@@ -84,6 +84,18 @@ BOOST_AUTO_TEST_CASE(a_mean_within_delta_is_a_partial_balancing_of_exactly_those
     BOOST_TEST((average.balancing_set == std::vector<Share>{{peer(2), 1.0}, {peer(4), 1.0}}));
     BOOST_TEST(average.violations == 2U);
     BOOST_TEST((average.hash == cheap_hash(*model({0.25F, 0}))));
+}
+
+// An optimizer's moments, for example: averaged with the model, but nobody's drift.
+BOOST_AUTO_TEST_CASE(what_is_exchanged_behind_the_model_is_averaged_but_has_no_distance) {
+    Bench bench(5, 1);
+    bench.violate({2, 4});
+    bench.queried();
+    bench.answer(2, model({0.5F, 100}));
+    bench.answer(4, model({0.5F, 300}));
+    const auto blobs = bench.pushed();  // within Delta: no augmentation
+    BOOST_REQUIRE(blobs.size() == 3U);
+    BOOST_TEST((*blobs[0].second.model == Parameters{0.5F, 200}));
 }
 
 // PAPER, Algorithm 1: "while B != [m] and || mean - r ||^2 > Delta: augment B"

@@ -41,6 +41,7 @@ void Host::start() {
     config.voters = group_.ids;
     config.divergence_threshold = group_.settings.divergence_threshold;
     config.parameter_count = group_.settings.parameter_count;
+    config.model_count = group_.settings.parameter_count;
     config.initial_model = group_.initial_model;
     config.hash = hash_of;
     config.timing = group_.settings.timing;
