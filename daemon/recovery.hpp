@@ -10,6 +10,7 @@
 #include "daemon/exit_codes.hpp"
 #include "daemon/storage/state_directory.hpp"
 #include "learner/learner.hpp"
+#include "learner/push.hpp"
 #include "net/identity.hpp"
 #include "protocol/peer.hpp"
 

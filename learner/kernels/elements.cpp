@@ -1,4 +1,6 @@
 // Loops over single values, written so that the compiler turns them into vector code.
+#include <algorithm>
+
 #include "learner/kernels/kernels.hpp"
 
 #ifndef PARLEY_KERNEL_VARIANT
@@ -72,22 +74,73 @@ double squared_distance(const float* a, const float* b, std::size_t count) {
     return total;
 }
 
+namespace {
+
+constexpr std::size_t terms_max = 8;      // blocks that are read side by side, their weights in registers
+constexpr std::size_t sum_stretch = 512;  // totals that stay in the first-level cache while more blocks pass over them
+constexpr std::size_t step = 64;          // floats between two looks ahead; no compiler unrolls a loop over them
+constexpr std::size_t line_floats = 16;   // of a cache line
+// Processors look ahead for themselves, but not beyond a page of 4 KiB, and large blocks all reach the ends of their
+// pages together.
+constexpr std::size_t prefetch_floats = 256;
+
+// Adds `Count` blocks to the totals, in the order of the blocks. Begins: from zero, else from `kept`. Ends: to `sum`, else
+// to `kept`.
+template <std::size_t Count, bool Begins, bool Ends>
+void add_blocks(const float* const* from, const double* by, std::size_t begin, double* kept, float* sum,
+                std::size_t length) {
+    const float* blocks[Count];
+    double weights[Count];
+    for (std::size_t block = 0; block < Count; ++block) {
+        blocks[block] = from[block] + begin;
+        weights[block] = by[block];
+    }
+    float* const to = sum + begin;
+    for (std::size_t first = 0; first < length; first += step) {
+        for (std::size_t line = first; line < first + step; line += line_floats)
+            for (std::size_t block = 0; block < Count; ++block)
+                __builtin_prefetch(blocks[block] + line + prefetch_floats);
+        const std::size_t end = std::min(first + step, length);
+#pragma GCC ivdep  // `to` may be one of the blocks, but then each value is read before it is written
+        for (std::size_t i = first; i < end; ++i) {
+            double total = Begins ? 0.0 : kept[i];
+#pragma GCC unroll 8
+            for (std::size_t block = 0; block < Count; ++block)
+                total += weights[block] * static_cast<double>(blocks[block][i]);
+            if constexpr (Ends) {
+                to[i] = static_cast<float>(total);
+            } else {
+                kept[i] = total;
+            }
+        }
+    }
+}
+
+// The last `count` blocks, 1 .. terms_max, after which the sum is written.
+template <bool Begins, std::size_t Count = terms_max>
+void add_last_blocks(std::size_t count, const float* const* blocks, const double* weights, std::size_t begin,
+                     double* kept, float* sum, std::size_t length) {
+    if constexpr (Count > 0) {
+        if (count == Count) return add_blocks<Count, Begins, true>(blocks, weights, begin, kept, sum, length);
+        add_last_blocks<Begins, Count - 1>(count, blocks, weights, begin, kept, sum, length);
+    }
+}
+
+}  // namespace
+
 void weighted_sum(const float* const* blocks, const double* weights, std::size_t blocks_count, float* sum,
                   std::size_t count) {
-    constexpr std::size_t stretch = 512;  // stays in the first-level cache while all blocks pass over it
-    double totals[stretch];
-    for (std::size_t begin = 0; begin < count; begin += stretch) {
-        const std::size_t length = count - begin < stretch ? count - begin : stretch;
-        for (std::size_t i = 0; i < length; ++i)
-            totals[i] = 0;
-        for (std::size_t block = 0; block < blocks_count; ++block) {
-            const float* const values = blocks[block] + begin;
-            const double weight = weights[block];
-            for (std::size_t i = 0; i < length; ++i)
-                totals[i] += weight * static_cast<double>(values[i]);
-        }
-        for (std::size_t i = 0; i < length; ++i)
-            sum[begin + i] = static_cast<float>(totals[i]);
+    if (blocks_count == 0) return void(std::fill_n(sum, count, 0.0f));
+    if (blocks_count <= terms_max)
+        return add_last_blocks<true>(blocks_count, blocks, weights, 0, nullptr, sum, count);
+    double kept[sum_stretch];
+    for (std::size_t begin = 0; begin < count; begin += sum_stretch) {
+        const std::size_t length = std::min(sum_stretch, count - begin);
+        add_blocks<terms_max, true, false>(blocks, weights, begin, kept, sum, length);
+        std::size_t done = terms_max;
+        for (; done + terms_max < blocks_count; done += terms_max)
+            add_blocks<terms_max, false, false>(blocks + done, weights + done, begin, kept, sum, length);
+        add_last_blocks<false>(blocks_count - done, blocks + done, weights + done, begin, kept, sum, length);
     }
 }
 

@@ -84,7 +84,9 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_ahead_of_the_log_is_refused_with_the_remedy_fo
     BOOST_REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
     const auto config = load_config(report->config_file, ConfigEnvironment{});
     BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().message));
-    const auto learner = make_learner(*config, report->id);
+    auto source = make_source(*config, sample_seed_of(report->id));
+    BOOST_REQUIRE_MESSAGE(source, (source ? "" : source.error().message));
+    const auto learner = make_learner(*config, report->id, std::move(source->stream));
     BOOST_REQUIRE_MESSAGE(learner, (learner ? "" : learner.error().message));
     const CheckpointStore checkpoints(config->peer.state_directory);
     const AppliedState ahead{.applied = LogIndex{5}, .pending = std::nullopt};

@@ -116,6 +116,30 @@ BOOST_AUTO_TEST_CASE(weighted_sum_is_that_of_doubles_and_may_overwrite_a_block) 
     }
 }
 
+// Fewer blocks than are read side by side, as many, more, twice as many and one more.
+BOOST_AUTO_TEST_CASE(weighted_sum_takes_any_number_of_blocks_in_their_order) {
+    for (const std::size_t blocks_count : {0U, 1U, 2U, 3U, 5U, 7U, 8U, 9U, 16U, 17U, 30U}) {
+        for (const std::size_t length : lengths) {
+            std::vector<std::vector<float>> values;
+            std::vector<const float*> blocks;
+            std::vector<double> weights;
+            for (std::size_t block = 0; block < blocks_count; ++block) {
+                values.push_back(random_values(length, block + 1));
+                blocks.push_back(values.back().data());
+                weights.push_back(0.1 * static_cast<double>(block + 1));
+            }
+            std::vector<float> sum(length, 7.0f);
+            kernels::weighted_sum(blocks.data(), weights.data(), blocks_count, sum.data(), length);
+            for (std::size_t i = 0; i < length; ++i) {
+                double expected = 0;
+                for (std::size_t block = 0; block < blocks_count; ++block)
+                    expected += weights[block] * static_cast<double>(values[block][i]);
+                BOOST_REQUIRE_SMALL(static_cast<double>(sum[i]) - expected, 1e-7 * (1 + std::abs(expected)));
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(sgd_update_follows_its_formula) {
     for (const kernels::SgdStep step : {kernels::SgdStep{0.1f, 0.0f, 0.0f, 1.0f, false},
                                         {0.1f, 0.0f, 0.01f, 0.5f, false},

@@ -38,6 +38,30 @@ BOOST_AUTO_TEST_CASE(means_and_distances_agree_with_their_definition) {
     }
 }
 
+// Bit for bit, in the order given, at every number of models and every remainder of the loops: this is what peers compare.
+BOOST_AUTO_TEST_CASE(a_mean_is_the_sum_in_double_in_the_order_given) {
+    Rng rng(8);
+    for (const std::size_t count : {1U, 2U, 3U, 4U, 5U, 8U, 9U, 13U, 64U}) {
+        for (const std::size_t length : {1U, 15U, 63U, 64U, 65U, 1023U, 1024U, 1025U, 3000U}) {
+            std::vector<WeightedModel> models;
+            double total = 0;
+            for (std::size_t i = 0; i < count; ++i) {
+                models.push_back({0.1 + uniform_unit(rng), random_model(rng, length)});
+                total += models.back().weight;
+            }
+            const double share = 1.0 / total;
+            Parameters expected(length);
+            for (std::size_t i = 0; i < length; ++i) {
+                double sum = 0;
+                for (const auto& [weight, parameters] : models)
+                    sum += weight * static_cast<double>((*parameters)[i]);
+                expected[i] = static_cast<float>(sum * share);
+            }
+            BOOST_REQUIRE(weighted_mean(models) == expected);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_mean_of_equal_models_is_that_model_bit_for_bit) {
     Rng rng(6);
     const SharedModel parameters = random_model(rng, 5000);
