@@ -5,16 +5,10 @@
 
 namespace parley::learner::kernels {
 
-void flip_weights(const float* weights, float* flipped, std::size_t kernel, std::size_t channels,
-                  std::size_t filters) {
-    const std::size_t places = kernel * kernel;
-    for (std::size_t place = 0; place < places; ++place) {
-        const float* const from = weights + (places - 1 - place) * channels * filters;
-        float* const to = flipped + place * channels * filters;
-        for (std::size_t filter = 0; filter < filters; ++filter)
-            for (std::size_t channel = 0; channel < channels; ++channel)
-                to[filter * channels + channel] = from[channel * filters + filter];
-    }
+void transpose(const float* a, float* transposed, std::size_t rows, std::size_t columns) {
+    for (std::size_t column = 0; column < columns; ++column)
+        for (std::size_t row = 0; row < rows; ++row)
+            transposed[column * rows + row] = a[row * columns + column];
 }
 
 void spread_image(const float* image, ImageShape shape, float* to, std::size_t line_stride, std::size_t pixel_stride) {

@@ -44,10 +44,8 @@ PARLEY_KERNELS_API void sum_rows(const float* a, float* sums, std::size_t rows, 
 
 // --- convolution and pooling -----------------------------------------------------------------------------
 
-// flipped[kernel x kernel x filters x channels] = weights[kernel x kernel x channels x filters], turned by 180
-// degrees: a convolution with them takes a gradient back to the input
-PARLEY_KERNELS_API void flip_weights(const float* weights, float* flipped, std::size_t kernel, std::size_t channels,
-                                     std::size_t filters);
+// transposed[columns x rows] = a[rows x columns]
+PARLEY_KERNELS_API void transpose(const float* a, float* transposed, std::size_t rows, std::size_t columns);
 struct ImageShape {
     std::size_t height, width, channels;
 };

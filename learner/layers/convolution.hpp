@@ -11,6 +11,7 @@
 #include "learner/aligned.hpp"
 #include "learner/dataset.hpp"
 #include "learner/kernels/kernels.hpp"
+#include "learner/layers/convolution_gradient.hpp"
 #include "learner/layers/initialisation.hpp"
 #include "learner/layers/pass.hpp"
 
@@ -36,12 +37,10 @@ private:
     Shape padded() const;
     const float* with_padding(const float* x, std::size_t samples);
     kernels::Rows patches(const float* images, std::size_t samples) const;
-    void gradient_of_input(const BackwardPass& pass);
 
     // Scratch, kept from step to step.
-    AlignedFloats padded_input_;       // all images of the batch, when there is padding
-    AlignedFloats flipped_weights_;    // of backward
-    AlignedFloats bordered_gradient_;  // dy of one image, spread by the stride, within zeros
+    AlignedFloats padded_input_;  // all images of the batch, when there is padding
+    ConvolutionInputGradient input_gradient_;
 };
 
 }  // namespace parley::learner
