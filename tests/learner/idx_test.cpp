@@ -1,42 +1,16 @@
-#include <zlib.h>
 #include <boost/test/unit_test.hpp>
 
-#include <filesystem>
-#include <fstream>
-#include <functional>
+#include <cmath>
+#include <limits>
 
 #include "learner/idx.hpp"
 #include "learner/random.hpp"
+#include "tests/learner/files.hpp"
 
 using namespace parley::learner;
+using namespace parley::learner::test;
 
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-
-Bytes idx(std::uint8_t type, const std::vector<std::uint32_t>& dimensions, const Bytes& values) {
-    Bytes bytes{0, 0, type, static_cast<std::uint8_t>(dimensions.size())};
-    for (const std::uint32_t size : dimensions) {
-        for (int shift = 24; shift >= 0; shift -= 8)
-            bytes.push_back(static_cast<std::uint8_t>(size >> shift));
-    }
-    bytes.insert(bytes.end(), values.begin(), values.end());
-    return bytes;
-}
-
-Bytes gzip(const Bytes& content) {
-    z_stream stream{};
-    BOOST_REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    Bytes bytes(deflateBound(&stream, content.size()));
-    stream.next_in = const_cast<Bytef*>(content.data());
-    stream.avail_in = static_cast<uInt>(content.size());
-    stream.next_out = bytes.data();
-    stream.avail_out = static_cast<uInt>(bytes.size());
-    BOOST_REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    bytes.resize(bytes.size() - stream.avail_out);
-    deflateEnd(&stream);
-    return bytes;
-}
 
 Bytes cut(Bytes bytes, std::size_t fewer) {
     bytes.resize(bytes.size() - fewer);
@@ -61,25 +35,9 @@ Result<Dataset> parse(const Bytes& images, const Bytes& labels) {
     return parse_idx_dataset(images, "IMAGES", labels, "LABELS", 10);
 }
 
-// A folder for one test, removed with it.
-class Folder {
-public:
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "parley-idx-XXXXXX").string();
-        BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    void write(const std::string& name, const Bytes& bytes) const {
-        std::ofstream file(path_ / name, std::ios::binary);
-        file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-        BOOST_REQUIRE(file.good());
-    }
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
+Result<Dataset> parse_regression(const Bytes& images, const Bytes& numbers) {
+    return parse_idx_regression(images, "IMAGES", numbers, "NUMBERS");
+}
 
 }  // namespace
 
@@ -220,4 +178,54 @@ BOOST_AUTO_TEST_CASE(a_missing_or_misnamed_file_is_named) {
     BOOST_REQUIRE(!misnamed.has_value());
     BOOST_TEST(misnamed.error().message.find("train-images-idx3-ubyte.gz: is not gzip") != std::string::npos);
     BOOST_TEST(!load_idx_directory(folder.path() / "nowhere", IdxPart::train).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(images_with_numbers_are_a_regression_plain_and_gzip) {
+    const Bytes numbers = idx_numbers({-0.25f, 1.5e-3f});
+    BOOST_TEST((numbers == Bytes{0, 0, 0x0d, 1, 0, 0, 0, 2, 0xbe, 0x80, 0, 0, 0x3a, 0xc4, 0x9b, 0xa6}));
+    for (const Bytes& stored : {numbers, gzip(numbers)}) {
+        const Dataset dataset = unwrap(parse_regression(gzip(good_images()), stored));
+        BOOST_TEST((dataset.target == value_target(1)));
+        BOOST_TEST((dataset.targets == std::vector<float>{-0.25f, 1.5e-3f}));
+        BOOST_TEST(dataset.labels.empty());
+        BOOST_TEST((dataset.pixels == pixels));
+        BOOST_TEST(dataset.size() == 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(malformed_numbers_are_refused_by_name_and_reason) {
+    const float infinity = std::numeric_limits<float>::infinity();
+    const Bytes good = idx_numbers({1, 2});
+    const struct {
+        Bytes images;
+        Bytes numbers;
+        const char* reason;
+    } cases[] = {
+        {good_images(), idx_numbers({1, std::nanf("")}),
+         "NUMBERS: the number of sample 1 (counted from 0) is not"},
+        {good_images(), idx_numbers({-infinity, 1}),
+         "NUMBERS: the number of sample 0 (counted from 0) is infinite"},
+        {good_images(), good_labels(), "NUMBERS: values of type 0x08, expected 0x0d (32-bit float)"},
+        {idx_numbers({1, 2}), good, "IMAGES: values of type 0x0d, expected 0x08"},
+        {good_images(), idx_numbers({1, 2, 3}), "IMAGES: 2 images, but NUMBERS has 3 numbers"},
+        {good_images(), cut(good, 1), "declares 2 values, but 7 bytes follow"},
+        {good_images(), cut(good, 4), "declares 2 values, but 4 bytes follow"},
+        {good_images(), joined(good, {0}), "declares 2 values, but 9 bytes follow"},
+        {good_images(), idx(0x0d, {8}, Bytes(8)), "declares 8 values, but 8 bytes follow"},
+        {good_images(), idx(0x0d, {0xffffffff, 0xffffffff}, Bytes(8)), "more values than can exist"},
+        {good_images(), idx(0x0d, {1, 2}, Bytes(8)), "NUMBERS: has 2 dimensions"},
+        {good_images(), cut(gzip(good), 5), "NUMBERS: the gzip data ends too early"},
+        {idx(8, {0, 2, 3}, {}), idx_numbers({}), "IMAGES: holds no sample"},
+    };
+    for (const auto& [images, numbers, reason] : cases)
+        check_refused(parse_regression(images, numbers), reason);
+}
+
+BOOST_AUTO_TEST_CASE(unknown_classes_are_as_many_as_the_largest_label_says) {
+    const auto classes = [](const Bytes& labels) {
+        return unwrap(parse_idx_dataset(good_images(), "IMAGES", labels, "LABELS", 0)).target.size;
+    };
+    BOOST_TEST(classes(good_labels()) == 10u);
+    BOOST_TEST(classes(idx(8, {2}, {0, 0})) == 2u);
+    BOOST_TEST(classes(idx(8, {2}, {0, 255})) == 256u);
 }
