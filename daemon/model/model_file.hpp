@@ -1,7 +1,8 @@
 // A model in a file of its own: to keep it, to predict without a daemon, to start a group from it, or to go
 // on with it in Python. Two formats, told apart by the file's ending and described byte by byte in README.md:
 //   .parley  sealed: versioned and with a checksum; everything below (sealed_model.hpp)
-//   .npz     NumPy's: one array for each block of parameters, under its name; no provenance (npz.hpp)
+//   .npz     NumPy's: one array for each block of parameters, under its name; of the provenance only the
+//   batches (npz.hpp)
 //
 // These files come from anywhere. What one declares is compared with what the model needs before anything is
 // allocated; a bad file is an error that names the file and what is wrong in it, and never more than that.

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t npz_format_version = 1;
 constexpr std::size_t small_array_bytes_max = 256 * 1024;  // of format and description
-constexpr std::size_t further_arrays_max = 5;              // than the blocks
+constexpr std::size_t further_arrays_max = 6;              // than the blocks
 constexpr std::string_view array_ending = ".npy";
 
 std::string file_of(std::string_view array) {
@@ -53,6 +53,7 @@ ZipLimit limits_of(const ModelLayout& layout) {
     allow("normalisation.deviation", layout.input.size());
     allow("normalisation.samples", 1);
     allow("format", 1);
+    allow("batches", 1);
     limits[file_of("description")] = small_array_bytes_max;
     return [limits = std::move(limits), &layout](const std::string& name) -> Result<std::size_t> {
         const auto limit = limits.find(name);
@@ -104,6 +105,15 @@ Result<void> check_kind(const Arrays& arrays, const ModelLayout& layout) {
                    "; or, to take the numbers over on purpose, store the file without its description");
 }
 
+// 0 if it is not there.
+Result<std::uint64_t> read_count(const Arrays& arrays, const std::string& name) {
+    if (!arrays.has(name)) return 0;
+    const auto count = arrays.get(name, npy_integer);
+    if (!count) return std::unexpected(count.error());
+    if (*count < 0) return failure(name + " is negative");
+    return static_cast<std::uint64_t>(*count);
+}
+
 Result<std::optional<Normalisation>> read_normalisation(const Arrays& arrays, const ModelLayout& layout) {
     const bool is_there = arrays.has("normalisation.mean") || arrays.has("normalisation.deviation");
     if (!is_there) return std::optional<Normalisation>();
@@ -115,12 +125,10 @@ Result<std::optional<Normalisation>> read_normalisation(const Arrays& arrays, co
     if (!mean) return std::unexpected(mean.error());
     auto deviation = values("normalisation.deviation");
     if (!deviation) return std::unexpected(deviation.error());
-    Normalisation normalisation{.samples = 0, .mean = std::move(*mean), .deviation = std::move(*deviation)};
-    if (arrays.has("normalisation.samples")) {
-        const auto samples = arrays.get("normalisation.samples", npy_integer);
-        if (!samples) return std::unexpected(samples.error());
-        normalisation.samples = static_cast<std::uint64_t>(std::max<std::int64_t>(0, *samples));
-    }
+    const auto samples = read_count(arrays, "normalisation.samples");
+    if (!samples) return std::unexpected(samples.error());
+    Normalisation normalisation{
+        .samples = *samples, .mean = std::move(*mean), .deviation = std::move(*deviation)};
     if (const auto good = check_normalisation(normalisation, layout.input.size()); !good)
         return std::unexpected(good.error());
     return normalisation;
@@ -140,6 +148,7 @@ Result<FileBytes> encode_npz(const ModelFile& model, const ModelLayout& layout) 
     entries.push_back(integer_entry("format", npz_format_version));
     entries.push_back(text_entry("description", layout.description));
     const std::span<const float> parameters(model.parameters);
+    entries.push_back(integer_entry("batches", static_cast<std::int64_t>(model.provenance.batches)));
     for (const learner::ParameterBlock& block : layout.blocks)
         entries.push_back(
             {file_of(block.name),
@@ -161,7 +170,10 @@ Result<ModelFile> decode_npz(ByteSpan bytes, const ModelLayout& layout) {
     if (!entries) return std::unexpected(entries.error());
     const Arrays arrays(*entries);
     if (const auto good = check_kind(arrays, layout); !good) return std::unexpected(good.error());
+    const auto batches = read_count(arrays, "batches");
+    if (!batches) return std::unexpected(batches.error());
     ModelFile model;
+    model.provenance.batches = *batches;
     model.parameters.resize(layout.parameter_count);
     for (const learner::ParameterBlock& block : layout.blocks) {
         const auto values =

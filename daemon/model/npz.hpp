@@ -2,6 +2,7 @@
 // under its name (learner::ParameterBlock: "3.conv2d.weights"), float32; beside them
 //   format                    int64, 1
 //   description               text: the model's
+//   batches                   int64: that the peer had trained
 //   normalisation.mean, normalisation.deviation (float64, one value a feature), normalisation.samples (int64)
 //
 // What is read may come from Python: float64 is taken too, format, description and normalisation may be
