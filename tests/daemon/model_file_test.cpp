@@ -116,7 +116,9 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_there_is_replaced_only_on_request) {
         BOOST_TEST(!write_model(file, other, bench.layout, IfExists::refuse));
         BOOST_TEST((read_text(file) == before));
         BOOST_REQUIRE(write_model(file, other, bench.layout, IfExists::replace));
-        BOOST_TEST(read_model(file, bench.layout)->parameters[0] == 77);
+        const auto read = read_model(file, bench.layout);
+        BOOST_REQUIRE_MESSAGE(read, (read ? "" : read.error().message));
+        BOOST_TEST(read->parameters[0] == 77);
     }
 }
 
