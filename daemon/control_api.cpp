@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "daemon/model/normalisation.hpp"
 #include "net/hash.hpp"
 
 namespace parley::daemon {
@@ -50,6 +51,12 @@ void get_model(Driver& driver, const ControlRequest& request, ControlReply reply
     });
 }
 
+void get_normalisation(Driver& driver, ControlReply reply) {
+    driver.copy_model([reply](const Result<ModelCopied>& copied) {
+        reply(copied ? answer(200, normalisation_json(copied->normaliser)) : refuse(503, copied.error().message));
+    });
+}
+
 void post_checkpoint(Driver& driver, ControlReply reply) {
     driver.write_checkpoint([reply](const Result<LogIndex>& applied) {
         reply(applied ? answer(200, {{"done", "checkpoint"}, {"applied", applied->value}})
@@ -91,6 +98,10 @@ constexpr RouteEntry routes[] = {
     {"POST", "/feed",
      [](Driver& driver, const ControlRequest& request, ControlReply reply) {
          post_feed(driver, request, std::move(reply));
+     }},
+    {"GET", "/normalisation",
+     [](Driver& driver, const ControlRequest&, ControlReply reply) {
+         get_normalisation(driver, std::move(reply));
      }},
     {"POST", "/pause",
      [](Driver& driver, const ControlRequest&, ControlReply reply) {

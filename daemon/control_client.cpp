@@ -121,6 +121,7 @@ Result<FetchedModel> fetch_model(const std::filesystem::path& socket, WhichModel
         return failure(socket.string() + target + ": the model is cut off; try again");
     FetchedModel model{.parameters = Parameters(answer->body.size() / sizeof(float)),
                        .batches = number(*answer, "Parley-Batches"),
+                       .samples = number(*answer, "Parley-Samples"),
                        .applied = number(*answer, "Parley-Applied")};
     std::memcpy(model.parameters.data(), answer->body.data(), answer->body.size());
     return model;

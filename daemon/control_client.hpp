@@ -35,6 +35,7 @@ double number_or_nan(const nlohmann::json& value);
 struct FetchedModel {
     Parameters parameters;
     std::uint64_t batches = 0;  // that the peer had trained
+    std::uint64_t samples = 0;
     std::uint64_t applied = 0;  // last record in the model
 };
 enum class WhichModel { current, reference };

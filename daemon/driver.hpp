@@ -102,7 +102,8 @@ private:
     Logger logger_;
     LogLimiter limiter_;
     const PeerId self_;
-    const std::string model_description_;
+    const std::string model_description_;    // what peers and checkpoints are compared by
+    const std::string network_description_;  // of the model alone
     const std::size_t parameter_count_;
     StateDirectory state_;
     Peer peer_;

@@ -59,7 +59,7 @@ StatusView Driver::status() const {
     return {.self = self_,
             .name = config_.peer.name,
             .cluster = config_.cluster.name,
-            .model = model_description_,
+            .model = network_description_,
             .parameters = parameter_count_,
             .stream = std::string(data_source_name(config_.data.source)),
             .optimizer = std::string(learner::optimizer_name(config_.training.optimizer.kind)),

@@ -15,6 +15,9 @@ int main(int argc, char** argv) {
     add_init(app, result);
     add_status(app, result);
     add_evaluate(app, result);
+    add_predict(app, result);
+    add_export(app, result);
+    add_import(app, result);
     add_config(app, result);
     add_feed(app, result);
     add_demo(app, result);

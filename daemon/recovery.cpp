@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/model/initial_model.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
 
@@ -39,6 +40,14 @@ StorageResult<SharedModel> reference_at(const StateDirectory::Opened& opened, Lo
     return initial;
 }
 
+// An imported model instead of the config's initialisation, if there is one.
+StorageResult<void> start_from_import(learner::Learner& learner, const std::filesystem::path& state_directory) {
+    const auto imported = load_initial_model(state_directory, ModelLayout::of(learner.network()));
+    if (!imported) return std::unexpected(imported.error());
+    if (*imported) CHECK(learner.set_parameters(**imported).has_value());  // the layout fits
+    return {};
+}
+
 // Weights, optimizer and stream of the last checkpoint, if there is one.
 StorageResult<CheckpointStore::Loaded> restore(learner::Learner& learner,
                                                const CheckpointStore& checkpoints) {
@@ -64,6 +73,8 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
     if (!source) return ends_with(exit_usage, source.error());
     auto learner = make_learner(config, identity->id(), std::move(source->stream));
     if (!learner) return ends_with(exit_usage, learner.error());
+    if (auto started = start_from_import(*learner, config.peer.state_directory); !started)
+        return ends_with(started.error());
     auto initial = std::make_shared<const Parameters>(learner->exchanged());
 
     auto opened = StateDirectory::open(config.peer.state_directory, identity->id());

@@ -56,6 +56,10 @@ Result<learner::Learner> make_learner(const Config& config, const PeerId& self,
     return std::move(*learner);
 }
 
+learner::LossKind loss_of(const Config& config, learner::Target target) {
+    return config.training.loss.value_or(learner::default_loss(target.task));
+}
+
 Result<learner::Network> make_network(const Config& config) {
     const auto shape = data_shape(config);
     if (!shape) return std::unexpected(shape.error());

@@ -20,6 +20,9 @@ std::uint64_t sample_seed_of(const PeerId& self);
 Result<learner::Learner> make_learner(const Config& config, const PeerId& self,
                                       std::unique_ptr<learner::Stream> stream);
 
+// The config's, or the default of the task.
+learner::LossKind loss_of(const Config& config, learner::Target target);
+
 // A network of the config's model with its initial parameters, without reading the training data where that
 // can be avoided.
 Result<learner::Network> make_network(const Config& config);

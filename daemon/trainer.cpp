@@ -254,11 +254,13 @@ void Trainer::execute_one(CopyModel& command) {
     const std::span<const float> parameters = learner_.parameters();
     // People want the model; moments that are exchanged with it are not theirs.
     const auto of_reference = std::span(*reference_).first(parameters.size());
+    const learner::Normaliser* normaliser = learner_.stream().normaliser();
     publish(ModelCopied{.request = command.request,
                         .current = std::make_shared<const Parameters>(parameters.begin(), parameters.end()),
                         .reference = std::make_shared<const Parameters>(of_reference.begin(), of_reference.end()),
                         .applied = applied_.applied,
-                        .statistics = learner_.statistics()});
+                        .statistics = learner_.statistics(),
+                        .normaliser = normaliser ? std::optional(*normaliser) : std::nullopt});
 }
 
 }  // namespace parley::daemon

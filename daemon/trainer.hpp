@@ -25,6 +25,7 @@
 
 #include "daemon/storage/checkpoint.hpp"
 #include "learner/learner.hpp"
+#include "learner/normaliser.hpp"
 #include "protocol/peer.hpp"
 
 namespace parley::daemon {
@@ -84,6 +85,7 @@ struct ModelCopied {
     SharedModel reference;
     LogIndex applied;
     learner::Statistics statistics;
+    std::optional<learner::Normaliser> normaliser;  // none: the stream does not scale its inputs
 };
 using TrainerEvent = std::variant<SnapshotTaken, CheckpointTaken, ModelCopied>;
 

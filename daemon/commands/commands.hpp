@@ -18,6 +18,9 @@ struct CommandResult {
 void add_init(CLI::App& app, CommandResult& result);
 void add_status(CLI::App& app, CommandResult& result);
 void add_evaluate(CLI::App& app, CommandResult& result);
+void add_predict(CLI::App& app, CommandResult& result);
+void add_export(CLI::App& app, CommandResult& result);
+void add_import(CLI::App& app, CommandResult& result);
 void add_config(CLI::App& app, CommandResult& result);
 void add_feed(CLI::App& app, CommandResult& result);
 void add_demo(CLI::App& app, CommandResult& result);

@@ -78,6 +78,20 @@ StorageResult<OpenFile> open_to_read(const std::filesystem::path& file) {
     return OpenFile{std::move(descriptor), static_cast<std::uint64_t>(status.st_size)};
 }
 
+// The second half of writing: what was written aside takes its place, and that is synced.
+StorageResult<void> put_in_place(const std::filesystem::path& aside, const std::filesystem::path& file, IfExists if_exists) {
+    StorageResult<void> placed;
+    if (if_exists == IfExists::replace) {
+        placed = rename_file(aside, file);
+        if (!placed) ::unlink(aside.c_str());
+    } else {  // rename would replace, link never does
+        if (::link(aside.c_str(), file.c_str()) != 0) placed = system_failure("create", file, errno);
+        ::unlink(aside.c_str());
+    }
+    if (!placed) return placed;
+    return sync_directory(file.parent_path());
+}
+
 using Digest = std::array<std::uint8_t, crypto_generichash_BYTES>;
 
 // Of the header's first fields and of the content, so that no bit of the file is without protection.
@@ -213,16 +227,7 @@ StorageResult<void> write_file(const std::filesystem::path& file, const std::vec
                                IfExists if_exists) {
     const auto aside = write_aside(file, pieces);
     if (!aside) return std::unexpected(aside.error());
-    StorageResult<void> placed;
-    if (if_exists == IfExists::replace) {
-        placed = rename_file(*aside, file);
-        if (!placed) ::unlink(aside->c_str());
-    } else {  // rename would replace, link never does
-        if (::link(aside->c_str(), file.c_str()) != 0) placed = system_failure("create", file, errno);
-        ::unlink(aside->c_str());
-    }
-    if (!placed) return placed;
-    return sync_directory(file.parent_path());
+    return put_in_place(*aside, file, if_exists);
 }
 
 StorageResult<void> remove_file(const std::filesystem::path& file) {
@@ -263,14 +268,10 @@ StorageResult<std::filesystem::path> write_sealed_aside(const std::filesystem::p
 }
 
 StorageResult<void> write_sealed(const std::filesystem::path& file, const SealedFormat& format,
-                                 const std::vector<ByteSpan>& pieces) {
+                                 const std::vector<ByteSpan>& pieces, IfExists if_exists) {
     const auto aside = write_sealed_aside(file, format, pieces);
     if (!aside) return std::unexpected(aside.error());
-    if (auto placed = rename_file(*aside, file); !placed) {
-        ::unlink(aside->c_str());
-        return placed;
-    }
-    return sync_directory(file.parent_path());
+    return put_in_place(*aside, file, if_exists);
 }
 
 StorageResult<std::optional<FileBytes>> read_sealed(const std::filesystem::path& file,

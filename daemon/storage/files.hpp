@@ -84,7 +84,7 @@ struct SealedFormat {
     std::size_t bytes_max = 0;
 };
 StorageResult<void> write_sealed(const std::filesystem::path& file, const SealedFormat& format,
-                                 const std::vector<ByteSpan>& pieces);
+                                 const std::vector<ByteSpan>& pieces, IfExists if_exists = IfExists::replace);
 StorageResult<std::filesystem::path> write_sealed_aside(const std::filesystem::path& file,
                                                         const SealedFormat& format,
                                                         const std::vector<ByteSpan>& pieces);

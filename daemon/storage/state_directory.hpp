@@ -2,6 +2,7 @@
 // read in this folder.
 //
 //   lock  identity.key  starts  log  blobs/  checkpoint  checkpoint.previous
+//   initial.parley, if a model was imported: model/initial_model.hpp
 #pragma once
 
 #include <filesystem>

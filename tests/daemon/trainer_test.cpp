@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "learner/graphical_model.hpp"
+#include "learner/normalising_stream.hpp"
 
 namespace {
 
@@ -16,9 +17,10 @@ using namespace parley::daemon;
 
 constexpr std::chrono::seconds patience{20};
 
-learner::Learner make_learner(std::uint64_t batches_max) {
+learner::Learner make_learner(std::uint64_t batches_max, bool normalised = false) {
     auto stream = learner::make_graphical_model_stream(
         {.features = 20, .hidden = 5, .drift_probability = 0.01, .batches_max = batches_max});
+    if (normalised) stream = learner::make_normalising_stream(std::move(*stream));
     BOOST_REQUIRE(stream.has_value());
     learner::LearnerConfig config;
     config.model = {.preset = "mlp", .input = (*stream)->input(), .target = learner::class_target(2), .hidden = {8}};
@@ -105,6 +107,24 @@ BOOST_AUTO_TEST_CASE(an_average_is_applied_as_the_difference_to_the_snapshot) {
     for (std::size_t i = 0; i < bench.initial->size(); ++i)
         BOOST_REQUIRE_CLOSE_FRACTION((*copy.current)[i] + 1, (*bench.initial)[i] + 0.25F + 1, 1e-6F);
     BOOST_TEST((*copy.reference == *bench.initial));
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_has_the_normalisation_of_its_instant) {
+    Bench bench(make_learner(0, true));
+    bench.trainer.start();
+    bench.take_until([&] { return bench.report && bench.report->statistics.batches > 20; });
+    bench.give(CopyModel{1});
+    bench.take_until([&] { return !bench.copies.empty(); });
+    const ModelCopied& copy = bench.copies.front();
+    BOOST_REQUIRE(copy.normaliser.has_value());
+    BOOST_TEST(copy.normaliser->samples() == copy.statistics.samples);
+    BOOST_TEST(copy.normaliser->deviation(0) > 0);
+
+    Bench plain(make_learner(5));
+    plain.give(CopyModel{1});
+    plain.trainer.start();
+    plain.take_until([&] { return !plain.copies.empty(); });
+    BOOST_TEST(!plain.copies.front().normaliser.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_new_reference_is_what_distances_are_measured_to_from_then_on) {
