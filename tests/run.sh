@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests from a fresh Debian or Ubuntu: installs what is missing, then builds and runs them optimised, and those of
-# the protocol and the simulator under the address and undefined-behaviour sanitizers. Ends with each run's summary;
+# the protocol, the learner and the simulator under the address and undefined-behaviour sanitizers. Ends with each run's summary;
 # fails if anything failed.
 #
 # PARLEY_TEST_PRESETS="release asan tsan" chooses the builds; tsan runs what has threads, sockets and processes.
@@ -25,9 +25,9 @@ failed=0
 threaded_label='^(daemon|net)$'
 threaded_targets='^(parley|parleyd|(daemon|net)_[a-z0-9_]+_test)$'
 
-# What decodes and decides. Real processes are too slow for their deadlines under the address sanitizer.
-memory_label='^(protocol|sim)$'
-memory_targets='^(sim_run|(protocol|sim)_[a-z0-9_]+_test)$'
+# What decodes, decides and computes. Real processes are too slow for their deadlines under the address sanitizer.
+memory_label='^(protocol|learner|sim)$'
+memory_targets='^(sim_run|learner_variants_[a-z]+|(protocol|learner|sim)_[a-z0-9_]+_test)$'
 
 # stage NAME COMMAND...: runs it and prints the time taken.
 stage() {

@@ -1,5 +1,6 @@
 #include "learner/layers/layer_norm.hpp"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 
@@ -9,6 +10,16 @@ namespace parley::learner {
 namespace {
 
 constexpr double variance_floor = 1e-5;
+
+using Values = Eigen::Map<const Eigen::ArrayXf>;
+using Written = Eigen::Map<Eigen::ArrayXf>;
+
+Values view(const float* values, std::size_t count) {
+    return {values, static_cast<Eigen::Index>(count)};
+}
+Written view(float* values, std::size_t count) {
+    return {values, static_cast<Eigen::Index>(count)};
+}
 
 }  // namespace
 
@@ -24,21 +35,15 @@ void LayerNorm::forward(const ForwardPass& pass) {
         means.resize(rows);
         scales.resize(rows);
     }
-    const float* const gain = pass.parameters.data();
-    const float* const shift = gain + channels;
+    const Values gain = view(pass.parameters.data(), channels);
+    const Values shift = view(pass.parameters.data() + channels, channels);
     for (std::size_t row = 0; row < rows; ++row) {
-        const float* const x = pass.x + row * channels;
-        double sum = 0;
-        for (std::size_t c = 0; c < channels; ++c)
-            sum += static_cast<double>(x[c]);
-        const double mean = sum / static_cast<double>(channels);
-        double squares = 0;
-        for (std::size_t c = 0; c < channels; ++c)
-            squares += (static_cast<double>(x[c]) - mean) * (static_cast<double>(x[c]) - mean);
+        const Values x = view(pass.x + row * channels, channels);
+        const double mean = x.cast<double>().mean();
+        const double variance = (x.cast<double>() - mean).square().mean();
         means[row] = static_cast<float>(mean);
-        scales[row] = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(channels) + variance_floor));
-        for (std::size_t c = 0; c < channels; ++c)
-            pass.y[row * channels + c] = gain[c] * (x[c] - means[row]) * scales[row] + shift[c];
+        scales[row] = static_cast<float>(1.0 / std::sqrt(variance + variance_floor));
+        view(pass.y + row * channels, channels) = gain * ((x - means[row]) * scales[row]) + shift;
     }
 }
 
@@ -48,25 +53,19 @@ void LayerNorm::backward(const BackwardPass& pass) {
     const std::size_t rows = pass.samples * input.size() / channels;
     LEARNER_CHECK(means.size() >= rows);
     std::ranges::fill(pass.gradient, 0.0f);
-    const float* const gain = pass.parameters.data();
+    Written of_gain = view(pass.gradient.data(), channels);
+    Written of_shift = view(pass.gradient.data() + channels, channels);
+    const Values gain = view(pass.parameters.data(), channels);
     for (std::size_t row = 0; row < rows; ++row) {
-        const float* const x = pass.x + row * channels;
-        const float* const dy = pass.dy + row * channels;
-        double sum = 0, weighted_sum = 0;
-        for (std::size_t c = 0; c < channels; ++c) {
-            const float normalised = (x[c] - means[row]) * scales[row];
-            pass.gradient[c] += dy[c] * normalised;
-            pass.gradient[channels + c] += dy[c];
-            sum += static_cast<double>(gain[c] * dy[c]);
-            weighted_sum += static_cast<double>(gain[c] * dy[c] * normalised);
-        }
+        const Values dy = view(pass.dy + row * channels, channels);
+        const auto normalised = (view(pass.x + row * channels, channels) - means[row]) * scales[row];
+        of_gain += dy * normalised;
+        of_shift += dy;
         if (!pass.dx) continue;
-        const auto mean = static_cast<float>(sum / static_cast<double>(channels));
-        const auto weighted_mean = static_cast<float>(weighted_sum / static_cast<double>(channels));
-        for (std::size_t c = 0; c < channels; ++c) {
-            const float normalised = (x[c] - means[row]) * scales[row];
-            pass.dx[row * channels + c] = scales[row] * (gain[c] * dy[c] - mean - normalised * weighted_mean);
-        }
+        const auto g = gain * dy;
+        const auto mean = static_cast<float>(g.cast<double>().mean());
+        const auto weighted_mean = static_cast<float>((g * normalised).cast<double>().mean());
+        view(pass.dx + row * channels, channels) = scales[row] * (g - mean - normalised * weighted_mean);
     }
 }
 
