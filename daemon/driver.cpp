@@ -116,7 +116,8 @@ Driver::Driver(asio::io_context& io, const Config& config, Recovered recovered, 
       storage_worker_(io),
       protocol_timer_(io),
       tick_timer_(io),
-      stop_timer_(io) {
+      stop_timer_(io),
+      lag_meter_(io) {
     next_checkpoint_ = clock_.now() + std::chrono::seconds(config_.training.checkpoint_seconds);
 }
 
@@ -130,6 +131,7 @@ void Driver::start() {
     for (const std::string& seed : config_.cluster.seeds)
         if (const auto endpoint = parse_endpoint(seed)) link_->dial_seed(*endpoint);
     trainer_.start();
+    lag_meter_.start();
     carry_out_all();
     tick();
     logger_->info("started peer={} name={} port={} cluster={} model={} start={} applied={}",
@@ -392,6 +394,7 @@ void Driver::finish_stop() {
     stopped_ = true;
     stop_timer_.cancel();
     protocol_timer_.cancel();
+    lag_meter_.stop();
     link_->stop([this] {
         logger_->info("stopped samples={} applied={}", report_.statistics.samples, report_.applied.value);
         io_.stop();

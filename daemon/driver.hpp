@@ -26,6 +26,7 @@
 #include "daemon/control.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/feed.hpp"
+#include "daemon/lag_meter.hpp"
 #include "daemon/link.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
@@ -117,6 +118,7 @@ private:
     Instant armed_for_ = never;
     boost::asio::steady_timer tick_timer_;
     boost::asio::steady_timer stop_timer_;
+    LagMeter lag_meter_;
 
     TrainerReport report_;
     RateMeter sample_rate_;

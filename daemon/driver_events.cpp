@@ -80,6 +80,7 @@ StatusView Driver::status() const {
             .messages = &link_->messages(),
             .transport = link_->transport_counters(),
             .refused_connections = link_->refused_connections(),
+            .io_lag = lag_meter_.lag(),
             .now = clock_.now()};
 }
 

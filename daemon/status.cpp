@@ -108,6 +108,10 @@ json connections_json(const StatusView& view) {
             {"refused_latest", std::move(latest)}};
 }
 
+double milliseconds(std::chrono::steady_clock::duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 json bytes_json(const net::TransportCounters& transport) {
     const net::ChannelCounters& control = transport.control;
     const net::ChannelCounters& bulk = transport.bulk;
@@ -145,6 +149,10 @@ json status_json(const StatusView& view) {
               {"open", round_text(view.peer.open_round)}}},
             {"bytes", bytes_json(view.transport)},
             {"connections", connections_json(view)},
+            {"io_lag_ms",
+             {{"median", milliseconds(view.io_lag.median)},
+              {"p99", milliseconds(view.io_lag.p99)},
+              {"max", milliseconds(view.io_lag.max)}}},
             {"alarms", {{"count", view.history.alarms}, {"last", view.history.last_alarm}}},
             {"messages_refused", view.history.refused_messages},
             {"storage_writes", view.history.storage_writes}};

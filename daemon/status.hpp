@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/counters.hpp"
+#include "daemon/lag_meter.hpp"
 #include "daemon/link.hpp"
 #include "daemon/trainer.hpp"
 #include "learner/push.hpp"
@@ -68,6 +69,7 @@ struct StatusView {
     const MessageCounters* messages = nullptr;
     net::TransportCounters transport;
     std::deque<Link::RefusedConnection> refused_connections;
+    Lag io_lag;
     Instant now;
 };
 

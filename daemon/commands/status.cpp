@@ -67,6 +67,9 @@ void print_status(const json& status) {
     const json& bytes = status.at("bytes");
     fmt::print("bytes      {} sent ({} of models), {} received\n", bytes.at("sent").get<std::uint64_t>(),
                bytes.at("model_sent").get<std::uint64_t>(), bytes.at("received").get<std::uint64_t>());
+    const json& lag = status.at("io_lag_ms");
+    fmt::print("lag        of the I/O loop in the last minute: median {:.1f} ms, p99 {:.1f} ms, longest {:.1f} ms\n",
+               lag.at("median").get<double>(), lag.at("p99").get<double>(), lag.at("max").get<double>());
     for (const json& refused : status.at("connections").at("refused_latest"))
         fmt::print("refused    by {}: {}: {}\n", refused.at("by").get<std::string>(),
                    refused.at("who").get<std::string>(), refused.at("reason").get<std::string>());

@@ -19,29 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Outcome {
-    int code = -1;
-    std::string output;  // both streams
-};
-
-// A program to its end.
-Outcome run(const std::string& program, const std::vector<std::string>& arguments) {
-    const TemporaryDirectory directory;
-    const auto log = directory / "output";
-    auto process = ChildProcess::spawn(program, arguments, log);
-    BOOST_REQUIRE_MESSAGE(process.has_value(), (process ? "" : process.error().message));
-    BOOST_REQUIRE(process->wait_until(std::chrono::steady_clock::now() + 60s));
-    return {process->exit_code().value_or(-1), read_text(log)};
-}
-Outcome parley_with(const std::vector<std::string>& arguments) {
-    return run(PARLEY_PARLEY, arguments);
-}
-void check_ends(const Outcome& outcome, int code, const std::string& words) {
-    BOOST_TEST(outcome.code == code, outcome.output);
-    BOOST_TEST(outcome.output.find(words) != std::string::npos,
-               "\"" << outcome.output << "\" lacks " << words);
-}
-
 std::string rows_for(std::uint32_t features) {
     std::string text;
     for (int row = 0; row < 70; ++row)

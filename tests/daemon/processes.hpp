@@ -13,6 +13,8 @@
 
 #include "daemon/control_client.hpp"
 #include "daemon/demo/group.hpp"
+#include "daemon/demo/process.hpp"
+#include "tests/daemon/temporary_directory.hpp"
 
 namespace parley::daemon::test {
 
@@ -71,6 +73,29 @@ void require_within(std::chrono::seconds time, const DemoGroup& group, const cha
             BOOST_TEST_MESSAGE(peer.name << ":\n" << log_of(peer));
         BOOST_FAIL("not in time: " << what);
     }
+}
+
+struct Outcome {
+    int code = -1;
+    std::string output;  // both streams
+};
+
+// A program to its end.
+inline Outcome run(const std::string& program, const std::vector<std::string>& arguments) {
+    const parley::test::TemporaryDirectory directory;
+    const auto log = directory / "output";
+    auto process = ChildProcess::spawn(program, arguments, log);
+    BOOST_REQUIRE_MESSAGE(process.has_value(), (process ? "" : process.error().message));
+    BOOST_REQUIRE(process->wait_until(std::chrono::steady_clock::now() + std::chrono::seconds(60)));
+    return {process->exit_code().value_or(-1), parley::test::read_text(log)};
+}
+inline Outcome parley_with(const std::vector<std::string>& arguments) {
+    return run(PARLEY_PARLEY, arguments);
+}
+inline void check_ends(const Outcome& outcome, int code, const std::string& words) {
+    BOOST_TEST(outcome.code == code, outcome.output);
+    BOOST_TEST(outcome.output.find(words) != std::string::npos,
+               "\"" << outcome.output << "\" lacks " << words);
 }
 
 }  // namespace parley::daemon::test
