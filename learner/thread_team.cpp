@@ -14,17 +14,18 @@ ThreadTeam::~ThreadTeam() {
         thread.join();
 }
 
-void ThreadTeam::run(const std::function<void(std::size_t)>& part) {
+void ThreadTeam::run_erased(ErasedPart part, void* with) {
     for (std::size_t index = threads_.size() + 1; index < size_; ++index)
         threads_.emplace_back([this, index] { work(index); });
     {
         const std::lock_guard lock(mutex_);
-        part_ = &part;
+        part_ = part;
+        part_with_ = with;
         working_ = threads_.size();
         ++generation_;
     }
     begun_.notify_all();
-    part(0);
+    part(with, 0);
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return working_ == 0; });
 }
@@ -37,9 +38,10 @@ void ThreadTeam::work(std::size_t index) {
         begun_.wait(lock, [&] { return stopping_ || generation_ != seen; });
         if (stopping_) return;
         seen = generation_;
-        const std::function<void(std::size_t)>& part = *part_;
+        const ErasedPart part = part_;
+        void* const with = part_with_;
         lock.unlock();
-        part(index);
+        part(with, index);
         lock.lock();
         if (--working_ == 0) done_.notify_one();
     }

@@ -3,9 +3,9 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace parley::learner {
@@ -20,17 +20,24 @@ public:
 
     std::size_t size() const { return size_; }
     // part(0) .. part(size() - 1), each on a thread of its own, part(0) on the caller's. Returns when all are done. Must
-    // not throw. One caller at a time.
-    void run(const std::function<void(std::size_t)>& part);
+    // not throw. One caller at a time. Allocates nothing after the first.
+    template <class Part>
+    void run(Part&& part) {
+        run_erased([](void* with, std::size_t index) { (*static_cast<std::remove_reference_t<Part>*>(with))(index); },
+                   &part);
+    }
 
 private:
+    using ErasedPart = void (*)(void* with, std::size_t index);
+    void run_erased(ErasedPart part, void* with);
     void work(std::size_t index);
 
     const std::size_t size_;
     std::mutex mutex_;
     std::condition_variable begun_;
     std::condition_variable done_;
-    const std::function<void(std::size_t)>* part_ = nullptr;
+    ErasedPart part_ = nullptr;
+    void* part_with_ = nullptr;
     std::size_t generation_ = 0;
     std::size_t working_ = 0;
     bool stopping_ = false;

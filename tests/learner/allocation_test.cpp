@@ -50,10 +50,11 @@ void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
 
 namespace {
 
-std::size_t allocations_of_20_steps(const ModelSpec& model, float momentum) {
+std::size_t allocations_of_20_steps(const ModelSpec& model, const OptimizerConfig& optimizer, std::size_t threads = 1) {
     LearnerConfig config;
     config.model = model;
-    config.optimizer.momentum = momentum;
+    config.optimizer = optimizer;
+    config.threads = threads;
     const auto dataset = clusters(model.input, model.target.size, 100, 3);
     auto stream = make_dataset_stream(dataset, {});  // 22 steps of 10 samples: into the third pass
     BOOST_REQUIRE(stream.has_value());
@@ -80,12 +81,31 @@ BOOST_AUTO_TEST_CASE(the_count_sees_plain_and_aligned_allocations) {
 }
 
 BOOST_AUTO_TEST_CASE(a_step_of_mnist_cnn_allocates_nothing) {
-    BOOST_TEST(allocations_of_20_steps({}, 0.0f) == 0U);
-    BOOST_TEST(allocations_of_20_steps({}, 0.9f) == 0U);
+    BOOST_TEST(allocations_of_20_steps({}, {}) == 0U);
+    BOOST_TEST(allocations_of_20_steps({}, {.momentum = 0.9f}) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_step_of_an_mlp_allocates_nothing) {
     const ModelSpec mlp{.preset = "mlp", .input = feature_shape(50), .target = class_target(2), .hidden = {64, 32}};
-    BOOST_TEST(allocations_of_20_steps(mlp, 0.0f) == 0U);
-    BOOST_TEST(allocations_of_20_steps(mlp, 0.9f) == 0U);
+    BOOST_TEST(allocations_of_20_steps(mlp, {}) == 0U);
+    BOOST_TEST(allocations_of_20_steps(mlp, {.momentum = 0.9f}) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_of_every_kind_of_layer_and_optimizer_allocates_nothing) {
+    const ModelSpec spec{.input = {16, 16, 2},
+                         .target = class_target(3),
+                         .layers = {{.kind = LayerKind::conv2d, .filters = 8, .kernel = 5, .padding = 2, .stride = 2},
+                                    {.kind = LayerKind::layer_norm},
+                                    {.kind = LayerKind::tanh},
+                                    {.kind = LayerKind::dropout, .rate = 0.2f},
+                                    {.kind = LayerKind::average_pool, .window = 2},
+                                    {.kind = LayerKind::leaky_relu},
+                                    {.kind = LayerKind::dense, .units = 3}}};
+    for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::adamw, OptimizerKind::rmsprop})
+        BOOST_TEST(allocations_of_20_steps(spec, {.kind = kind, .learning_rate = 0.001f, .clip_norm = 1.0f}) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_threads_share_allocates_nothing) {
+    const ModelSpec small{.input = {10, 10, 1}, .target = class_target(3)};
+    BOOST_TEST(allocations_of_20_steps(small, {}, 3) == 0U);
 }
