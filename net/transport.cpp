@@ -26,6 +26,24 @@ std::string_view text(RefusalKind kind) {
     return "unknown";
 }
 
+std::string_view text(DatagramDrop drop) {
+    switch (drop) {
+        case DatagramDrop::too_short:
+            return "too_short";
+        case DatagramDrop::too_long:
+            return "too_long";
+        case DatagramDrop::unknown_sender:
+            return "unknown_sender";
+        case DatagramDrop::replayed:
+            return "replayed";
+        case DatagramDrop::too_many:
+            return "too_many";
+        case DatagramDrop::forged:
+            return "forged";
+    }
+    return "unknown";
+}
+
 std::string RemoteEndpoint::text() const {
     const bool v6 = address.find(':') != std::string::npos;
     return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);

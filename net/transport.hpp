@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,14 @@ struct Refusal {
         false;  // false: an unauthenticated hint from the network, anybody could have sent it
 };
 
+struct DatagramLimits {
+    std::size_t queue_datagrams_max = 1'024;  // to be sent: then send() refuses
+    double per_sender_per_second = 200;       // above: dropped before decryption
+    double per_sender_burst = 400;
+    std::chrono::milliseconds retry_min{1'000};  // a socket that fails is opened again after it; doubles
+    std::chrono::milliseconds retry_max{30'000};
+};
+
 struct TransportLimits {
     std::size_t control_message_bytes_max = std::size_t{1} << 20;
     std::size_t bulk_message_bytes_max = (std::size_t{64} << 20);  // set it to the model's bytes + 64 KiB
@@ -91,6 +100,10 @@ struct TransportLimits {
     std::chrono::milliseconds dial_delay_max{5'000};
     std::size_t dials_in_flight_max = 128;  // dialed and not authenticated; others wait as after a failure
 };
+
+// On the wire at most 1,200 bytes, which every path carries in one piece (IPv6's least packet is 1,280).
+constexpr std::size_t datagram_bytes_max = 1'200;
+constexpr std::size_t datagram_payload_bytes_max = datagram_bytes_max - 32;  // name, counter and tag
 
 constexpr std::size_t hello_bytes_max = 4'096;
 constexpr std::size_t cluster_name_bytes_max = 64;
@@ -134,6 +147,35 @@ struct ChannelCounters {
     std::uint64_t messages_sent = 0;
     std::uint64_t messages_received = 0;
     std::uint64_t sessions_established = 0;
+};
+
+enum class DatagramDrop : std::uint8_t {
+    too_short,
+    too_long,
+    unknown_sender,  // nobody who has a session with us now
+    replayed,        // seen before, or too old to know
+    too_many,        // more than one sender may send; not even decrypted
+    forged,          // does not open
+};
+constexpr std::size_t datagram_drops = 6;
+std::string_view text(DatagramDrop drop);
+
+struct DatagramCounters {
+    std::uint64_t sent = 0;
+    std::uint64_t wire_bytes_sent = 0;
+    std::uint64_t queue_full = 0;   // sends refused
+    std::uint64_t send_failed = 0;  // the system refused, or there is no socket
+    std::uint64_t received = 0;     // authenticated
+    std::uint64_t wire_bytes_received = 0;
+    std::uint64_t receive_failed = 0;
+    std::uint64_t bind_failed = 0;
+    std::uint64_t decryptions = 0;                        // tried; strangers cannot cause any
+    std::array<std::uint64_t, datagram_drops> dropped{};  // received ones; indexed by DatagramDrop
+};
+
+struct DatagramStatus {
+    bool is_bound = false;
+    std::string problem;  // the last failure, until the same thing succeeds again; empty: none
 };
 
 struct TransportCounters {
