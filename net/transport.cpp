@@ -94,6 +94,15 @@ void Transport::forget(const std::string& host, std::uint16_t port) {
 SendResult Transport::send(const PeerId& to, Channel channel, SharedBytes message) {
     return core_->send(to, channel, std::move(message));
 }
+bool Transport::send_datagram(const PeerId& to, std::span<const std::byte> payload) {
+    return core_->send_datagram(to, payload);
+}
+std::optional<RemoteEndpoint> Transport::datagram_endpoint(const PeerId& peer) const {
+    return core_->datagrams().address_of(peer);
+}
+const DatagramStatus& Transport::datagram_status() const {
+    return core_->datagrams().status();
+}
 bool Transport::is_connected(const PeerId& peer) const {
     return core_->find(peer, Channel::control) != nullptr;
 }

@@ -1,9 +1,13 @@
-// The one front of net/: sealed, authenticated streams between this peer and all others.
+// The one front of net/: sealed, authenticated streams and datagrams between this peer and all others.
 //
 // Every pair of peers shares one control connection (small, urgent messages) and one bulk connection
 // (models), so a heartbeat never waits behind a model. The transport listens, dials for ever with backoff,
 // admits or refuses, resolves duplicates, and reports what happened through handlers. It decides nothing
 // about the protocol.
+//
+// While the control connection of a pair stands, the two can also exchange small datagrams over UDP, sealed
+// as the streams are. They may be lost, come out of order, or not get through at all; never twice, never
+// changed, never from anybody else.
 //
 // Everything happens on the thread that runs the io_context: call every function there, and expect every
 // handler there. Handlers are never called from inside a call into the transport, and always in the order of
@@ -98,6 +102,7 @@ struct TransportLimits {
     std::size_t sessions_max = 4'096;               // both channels, both directions
     std::chrono::milliseconds dial_delay_min{100};  // doubles up to dial_delay_max, with jitter
     std::chrono::milliseconds dial_delay_max{5'000};
+    DatagramLimits datagrams;
     std::size_t dials_in_flight_max = 128;  // dialed and not authenticated; others wait as after a failure
 };
 
@@ -136,6 +141,8 @@ struct TransportHandlers {
     std::function<void(const PeerId&)> on_bulk_ready;
     std::function<void(const PeerId&)> on_bulk_lost;  // control lives on; bulk is being reopened
     std::function<void(const PeerId&, Channel, Bytes message)> on_message;
+    // At most datagram_payload_bytes_max; only between on_connected and on_disconnected.
+    std::function<void(const PeerId&, Bytes payload)> on_datagram;
     std::function<void(const PeerId&, const std::string& reason)>
         on_disconnected;                                              // control and bulk are gone
     std::function<void(NoteLevel, const std::string& line)> on_note;  // for the log
@@ -179,6 +186,7 @@ struct DatagramStatus {
 };
 
 struct TransportCounters {
+    DatagramCounters datagrams;
     ChannelCounters control;
     ChannelCounters bulk;
     std::uint64_t dials = 0;              // TCP connections tried
@@ -212,6 +220,13 @@ public:
 
     // CHECKs that the message is within the channel's limit: that is the caller's to know.
     SendResult send(const PeerId& to, Channel channel, SharedBytes message);
+    // Queued, or not: no connection, no known address, no working socket, a full queue. CHECKs that the
+    // payload is within datagram_payload_bytes_max. Queued says nothing about arrival.
+    bool send_datagram(const PeerId& to, std::span<const std::byte> payload);
+    // Where the peer's newest datagram came from, else where its datagrams should come from.
+    std::optional<RemoteEndpoint> datagram_endpoint(const PeerId& peer) const;
+    // UDP may fail while everything else works: a port that is taken, a firewall. It is tried again for ever.
+    const DatagramStatus& datagram_status() const;
     bool is_connected(const PeerId& peer) const;  // control is established
     bool is_bulk_ready(const PeerId& peer) const;
     std::vector<PeerId> connected_peers() const;  // in order of PeerId
