@@ -65,6 +65,7 @@ void Transport::Core::silence() {
     events_.clear();
     error_code ignored;
     acceptor_.close(ignored);
+    datagrams_->close();
     tick_timer_.cancel();
     for (const auto& [key, target] : targets_) {
         target->forgotten = true;
@@ -149,6 +150,7 @@ void Transport::Core::stop(const std::string& reason, std::function<void()> done
     stopping_ = true;
     error_code ignored;
     acceptor_.close(ignored);
+    datagrams_->close();
     while (!targets_.empty()) {
         const auto [host, port] = targets_.begin()->first;
         forget(host, port);

@@ -1,6 +1,7 @@
 // The transport's inside: the table of peers, and the coroutines that listen, dial and run sessions.
 //   core.cpp             public calls, events, the tick that enforces deadlines, stopping
 //   core_connect.cpp     coroutines: accepting, dialing, one session's life
+//   core_datagrams.cpp   the UDP socket beside the streams: who may send through it
 //   core_establish.cpp   from an authenticated connection to an established one, and its end
 #pragma once
 
@@ -15,6 +16,7 @@
 #include <set>
 #include <vector>
 
+#include "net/datagram/socket.hpp"
 #include "net/dialer.hpp"
 #include "net/gate.hpp"
 #include "net/pairing.hpp"
@@ -38,6 +40,8 @@ public:
     std::vector<PeerId> connected_peers() const;
 
     TransportConfig& config() { return config_; }
+    bool send_datagram(const PeerId& to, std::span<const std::byte> payload);
+    const DatagramSocket& datagrams() const { return *datagrams_; }
     const TransportCounters& counters() const { return *counters_; }
     std::uint16_t listen_port() const { return listen_port_; }
 
@@ -85,6 +89,11 @@ private:
     bool keeps_dialing(const TargetPointer& target, const SessionPointer& session);
     void leave_gate(const SessionPointer& session);
 
+    // core_datagrams.cpp
+    void start_datagrams();
+    void admit_datagrams(const SessionPointer& session);
+    void on_datagram(const PeerId& peer, std::span<const std::byte> payload);
+
     // core_establish.cpp
     void on_handshake_failed(const SessionPointer& session, const HandshakeFailure& failed);
     void on_authenticated(const SessionPointer& session);
@@ -129,6 +138,7 @@ private:
     std::uint64_t sequence_ = 0;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::uint16_t listen_port_ = 0;
+    std::shared_ptr<DatagramSocket> datagrams_;
     boost::asio::steady_timer tick_timer_;
     HandshakeGate gate_;
     TokenBucket reports_;

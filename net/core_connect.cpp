@@ -54,6 +54,7 @@ void Transport::Core::spawn(Awaitable coroutine, SessionPointer session) {
 }
 
 void Transport::Core::start() {
+    start_datagrams();
     spawn(accept_loop(shared_from_this()), nullptr);
     spawn(tick_loop(shared_from_this()), nullptr);
 }

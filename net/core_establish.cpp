@@ -71,6 +71,7 @@ void Transport::Core::send_hello(const SessionPointer& session) {
     hello.sequence = ++sequence_;
     hello.holds_control = entry.control != nullptr;
     if (session->channel == Channel::bulk && entry.control) hello.control_session = entry.control->id;
+    hello.datagram_port = listen_port_;
     hello.opaque = config_.hello;
     session->queue_small(FrameKind::hello, write_hello(hello));
 }
@@ -219,6 +220,7 @@ void Transport::Core::establish(const SessionPointer& session, std::uint64_t seq
         return;
     }
     entry.control = session;
+    admit_datagrams(session);
     emit([this, session] {
         if (handlers_.on_connected)
             handlers_.on_connected(session->peer, session->hello->opaque, session->remote);
@@ -273,6 +275,7 @@ void Transport::Core::detach(const SessionPointer& session, const std::string& r
     const bool was_control = entry.control == kept;
     if (was_control) {
         entry.control.reset();
+        datagrams_->forget(kept->peer);
         if (const SessionPointer bulk = std::exchange(entry.bulk, nullptr)) {
             bulk->close_with(FrameKind::close, write_reason(0, reason), reason,
                              in(config_.limits.close_timeout));

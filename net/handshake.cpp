@@ -84,6 +84,7 @@ void Handshake::start_noise(bool initiator, const ClusterSecret& secret) {
     parameters.static_keys = keys_;
     parameters.psks = {secret.bytes()};
     noise_.emplace(protocol(), std::move(parameters));
+    secret_ = secret;
 }
 
 std::size_t Handshake::bytes_wanted() const {
@@ -209,6 +210,11 @@ void Handshake::reject(ResponseCode code, RefusalKind refusal, std::string reaso
 PeerId Handshake::remote() const {
     CHECK(finished());
     return PeerId{*noise_->remote_static()};
+}
+
+const ClusterSecret& Handshake::secret() const {
+    CHECK(finished());
+    return *secret_;
 }
 
 std::uint64_t Handshake::session_id() const {

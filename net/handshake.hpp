@@ -82,6 +82,9 @@ public:
     PeerId remote() const;
     std::uint64_t session_id() const;  // the same on both sides, unpredictable before
     noise::TransportCiphers split() const { return noise_->split(); }
+    // For keys beside the stream's: fresh in each session, and both sides' alone.
+    noise::Key exported_key() const { return noise_->exported_key(); }
+    const ClusterSecret& secret() const;  // the one of ours that the other side proved to have
 
 private:
     enum class Step : std::uint8_t { preamble, first, code, second, third, finished, failed };
@@ -98,7 +101,8 @@ private:
 
     noise::KeyPair keys_;
     std::string cluster_name_;
-    std::vector<ClusterSecret> secrets_;
+    std::vector<ClusterSecret> secrets_;   // a responder's, to be tried
+    std::optional<ClusterSecret> secret_;  // of the handshake that runs
     Channel channel_ = Channel::control;
     std::array<std::uint8_t, preamble_bytes> preamble_{};
     std::optional<noise::HandshakeState> noise_;

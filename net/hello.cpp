@@ -6,7 +6,7 @@ namespace parley::net {
 
 namespace {
 
-constexpr std::size_t envelope_bytes = 8 + 8 + 8 + 1;
+constexpr std::size_t envelope_bytes = 8 + 8 + 8 + 1 + 2;
 
 ByteView as_view(std::span<const std::byte> body) {
     return {reinterpret_cast<const std::uint8_t*>(body.data()), body.size()};
@@ -21,6 +21,7 @@ std::vector<std::uint8_t> write_hello(const Hello& hello) {
     append_integer<8>(hello.sequence, body);
     append_integer<8>(hello.control_session, body);
     append_integer<1>(hello.holds_control ? 1 : 0, body);
+    append_integer<2>(hello.datagram_port, body);
     const ByteView opaque = as_view(hello.opaque);
     body.insert(body.end(), opaque.begin(), opaque.end());
     return body;
@@ -35,6 +36,7 @@ std::optional<Hello> read_hello(std::span<const std::byte> body) {
     hello.sequence = read_integer<8>(view.subspan(8));
     hello.control_session = read_integer<8>(view.subspan(16));
     hello.holds_control = view[24] == 1;
+    hello.datagram_port = static_cast<std::uint16_t>(read_integer<2>(view.subspan(25)));
     hello.opaque.assign(body.begin() + envelope_bytes, body.end());
     return hello;
 }

@@ -12,13 +12,15 @@
 
 namespace parley::net {
 
-// The first frame of both sides. Layout: u64 boot, u64 sequence, u64 control_session, u8 holds, opaque hello.
+// The first frame of both sides. Layout: u64 boot, u64 sequence, u64 control_session, u8 holds, u16
+// datagram_port, opaque hello.
 struct Hello {
     std::uint64_t boot = 0;      // random, one per process: a restarted peer is told from a second connection
     std::uint64_t sequence = 0;  // counts this process's hellos and accepts: which of two came later
     std::uint64_t control_session = 0;  // of a bulk connection: the control connection it belongs to; else 0
     bool holds_control = false;         // the sender has an established control connection with the receiver
     Bytes opaque;
+    std::uint16_t datagram_port = 0;  // where the sender takes datagrams, at the address it has; 0: nowhere
 };
 std::vector<std::uint8_t> write_hello(const Hello& hello);
 std::optional<Hello> read_hello(std::span<const std::byte> body);

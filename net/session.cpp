@@ -148,6 +148,7 @@ awaitable<std::optional<HandshakeFailure>> Session::run_handshake(std::shared_pt
 void Session::start_frames(const TransportLimits& limits) {
     CHECK(handshake_ && handshake_->finished());
     const bool control = channel == Channel::control;
+    if (control) datagram_secrets = {handshake_->secret(), handshake_->exported_key()};
     noise::TransportCiphers ciphers = handshake_->split();
     handshake_.reset();  // and with it the handshake's keys
     sealer_.emplace(std::move(ciphers.sending));

@@ -36,6 +36,12 @@ enum class SessionState : std::uint8_t {
     ended,
 };
 
+// What the keys of its datagrams are made of, from the handshake until the connection is established.
+struct DatagramSecrets {
+    ClusterSecret cluster_secret;
+    SecretBytes<32> exported_key;
+};
+
 class Session {
 public:
     Session(Socket socket, bool initiator, RemoteEndpoint remote,
@@ -67,9 +73,10 @@ public:
     PeerId peer;                     // proven once authenticated; before: zeros
     std::optional<PeerId> expected;  // dialed for this key
     bool refused_for_secret = false;
-    bool knows_secret = false;     // accepted: its first handshake message proved it
-    std::uint64_t id = 0;          // the same on both sides
-    std::optional<Hello> hello;    // theirs, once it came and was admitted
+    bool knows_secret = false;                        // accepted: its first handshake message proved it
+    std::uint64_t id = 0;                             // the same on both sides
+    std::optional<DatagramSecrets> datagram_secrets;  // of a control connection, once authenticated
+    std::optional<Hello> hello;                       // theirs, once it came and was admitted
     std::uint64_t decided_at = 0;  // established: the other side's sequence in the accept that did it
     std::optional<SteadyTime> established_at;
     SteadyTime deadline = SteadyTime::max();

@@ -26,6 +26,24 @@ std::string_view text(RefusalKind kind) {
     return "unknown";
 }
 
+std::string_view text(DatagramDrop drop) {
+    switch (drop) {
+        case DatagramDrop::too_short:
+            return "too_short";
+        case DatagramDrop::too_long:
+            return "too_long";
+        case DatagramDrop::unknown_sender:
+            return "unknown_sender";
+        case DatagramDrop::replayed:
+            return "replayed";
+        case DatagramDrop::too_many:
+            return "too_many";
+        case DatagramDrop::forged:
+            return "forged";
+    }
+    return "unknown";
+}
+
 std::string RemoteEndpoint::text() const {
     const bool v6 = address.find(':') != std::string::npos;
     return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
@@ -75,6 +93,15 @@ void Transport::forget(const std::string& host, std::uint16_t port) {
 
 SendResult Transport::send(const PeerId& to, Channel channel, SharedBytes message) {
     return core_->send(to, channel, std::move(message));
+}
+bool Transport::send_datagram(const PeerId& to, std::span<const std::byte> payload) {
+    return core_->send_datagram(to, payload);
+}
+std::optional<RemoteEndpoint> Transport::datagram_endpoint(const PeerId& peer) const {
+    return core_->datagrams().address_of(peer);
+}
+const DatagramStatus& Transport::datagram_status() const {
+    return core_->datagrams().status();
 }
 bool Transport::is_connected(const PeerId& peer) const {
     return core_->find(peer, Channel::control) != nullptr;

@@ -1,9 +1,13 @@
-// The one front of net/: sealed, authenticated streams between this peer and all others.
+// The one front of net/: sealed, authenticated streams and datagrams between this peer and all others.
 //
 // Every pair of peers shares one control connection (small, urgent messages) and one bulk connection
 // (models), so a heartbeat never waits behind a model. The transport listens, dials for ever with backoff,
 // admits or refuses, resolves duplicates, and reports what happened through handlers. It decides nothing
 // about the protocol.
+//
+// While the control connection of a pair stands, the two can also exchange small datagrams over UDP, sealed
+// as the streams are. They may be lost, come out of order, or not get through at all; never twice, never
+// changed, never from anybody else.
 //
 // Everything happens on the thread that runs the io_context: call every function there, and expect every
 // handler there. Handlers are never called from inside a call into the transport, and always in the order of
@@ -17,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +76,14 @@ struct Refusal {
         false;  // false: an unauthenticated hint from the network, anybody could have sent it
 };
 
+struct DatagramLimits {
+    std::size_t queue_datagrams_max = 1'024;  // to be sent: then send() refuses
+    double per_sender_per_second = 200;       // above: dropped before decryption
+    double per_sender_burst = 400;
+    std::chrono::milliseconds retry_min{1'000};  // a socket that fails is opened again after it; doubles
+    std::chrono::milliseconds retry_max{30'000};
+};
+
 struct TransportLimits {
     std::size_t control_message_bytes_max = std::size_t{1} << 20;
     std::size_t bulk_message_bytes_max = (std::size_t{64} << 20);  // set it to the model's bytes + 64 KiB
@@ -89,8 +102,13 @@ struct TransportLimits {
     std::size_t sessions_max = 4'096;               // both channels, both directions
     std::chrono::milliseconds dial_delay_min{100};  // doubles up to dial_delay_max, with jitter
     std::chrono::milliseconds dial_delay_max{5'000};
+    DatagramLimits datagrams;
     std::size_t dials_in_flight_max = 128;  // dialed and not authenticated; others wait as after a failure
 };
+
+// On the wire at most 1,200 bytes, which every path carries in one piece (IPv6's least packet is 1,280).
+constexpr std::size_t datagram_bytes_max = 1'200;
+constexpr std::size_t datagram_payload_bytes_max = datagram_bytes_max - 32;  // name, counter and tag
 
 constexpr std::size_t hello_bytes_max = 4'096;
 constexpr std::size_t cluster_name_bytes_max = 64;
@@ -123,6 +141,8 @@ struct TransportHandlers {
     std::function<void(const PeerId&)> on_bulk_ready;
     std::function<void(const PeerId&)> on_bulk_lost;  // control lives on; bulk is being reopened
     std::function<void(const PeerId&, Channel, Bytes message)> on_message;
+    // At most datagram_payload_bytes_max; only between on_connected and on_disconnected.
+    std::function<void(const PeerId&, Bytes payload)> on_datagram;
     std::function<void(const PeerId&, const std::string& reason)>
         on_disconnected;                                              // control and bulk are gone
     std::function<void(NoteLevel, const std::string& line)> on_note;  // for the log
@@ -136,7 +156,37 @@ struct ChannelCounters {
     std::uint64_t sessions_established = 0;
 };
 
+enum class DatagramDrop : std::uint8_t {
+    too_short,
+    too_long,
+    unknown_sender,  // nobody who has a session with us now
+    replayed,        // seen before, or too old to know
+    too_many,        // more than one sender may send; not even decrypted
+    forged,          // does not open
+};
+constexpr std::size_t datagram_drops = 6;
+std::string_view text(DatagramDrop drop);
+
+struct DatagramCounters {
+    std::uint64_t sent = 0;
+    std::uint64_t wire_bytes_sent = 0;
+    std::uint64_t queue_full = 0;   // sends refused
+    std::uint64_t send_failed = 0;  // the system refused, or there is no socket
+    std::uint64_t received = 0;     // authenticated
+    std::uint64_t wire_bytes_received = 0;
+    std::uint64_t receive_failed = 0;
+    std::uint64_t bind_failed = 0;
+    std::uint64_t decryptions = 0;                        // tried; strangers cannot cause any
+    std::array<std::uint64_t, datagram_drops> dropped{};  // received ones; indexed by DatagramDrop
+};
+
+struct DatagramStatus {
+    bool is_bound = false;
+    std::string problem;  // the last failure, until the same thing succeeds again; empty: none
+};
+
 struct TransportCounters {
+    DatagramCounters datagrams;
     ChannelCounters control;
     ChannelCounters bulk;
     std::uint64_t dials = 0;              // TCP connections tried
@@ -170,6 +220,13 @@ public:
 
     // CHECKs that the message is within the channel's limit: that is the caller's to know.
     SendResult send(const PeerId& to, Channel channel, SharedBytes message);
+    // Queued, or not: no connection, no known address, no working socket, a full queue. CHECKs that the
+    // payload is within datagram_payload_bytes_max. Queued says nothing about arrival.
+    bool send_datagram(const PeerId& to, std::span<const std::byte> payload);
+    // Where the peer's newest datagram came from, else where its datagrams should come from.
+    std::optional<RemoteEndpoint> datagram_endpoint(const PeerId& peer) const;
+    // UDP may fail while everything else works: a port that is taken, a firewall. It is tried again for ever.
+    const DatagramStatus& datagram_status() const;
     bool is_connected(const PeerId& peer) const;  // control is established
     bool is_bulk_ready(const PeerId& peer) const;
     std::vector<PeerId> connected_peers() const;  // in order of PeerId

@@ -144,4 +144,9 @@ TransportCiphers HandshakeState::split() const {
     return {std::move(responders), std::move(initiators)};
 }
 
+Key HandshakeState::exported_key() const {
+    CHECK(finished() && !failed_);
+    return symmetric_.exported_key();
+}
+
 }  // namespace parley::net::noise

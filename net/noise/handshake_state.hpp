@@ -44,6 +44,7 @@ public:
     bool is_our_turn() const { return !finished() && (line_ % 2 == 0) == initiator_; }
     bool finished() const { return line_ == pattern_.lines.size(); }
     TransportCiphers split() const;  // once finished
+    Key exported_key() const;        // once finished; the same on both sides
     const Digest& handshake_hash() const { return symmetric_.handshake_hash(); }
     const std::optional<PublicKey>& remote_static() const { return remote_static_; }
 

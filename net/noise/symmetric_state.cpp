@@ -53,4 +53,8 @@ std::pair<CipherState, CipherState> SymmetricState::split() const {
     return {CipherState(outputs[0].first_32()), CipherState(outputs[1].first_32())};
 }
 
+Key SymmetricState::exported_key() const {
+    return hkdf(kind_, chaining_key_, {})[2].first_32();
+}
+
 }  // namespace parley::net::noise

@@ -20,6 +20,9 @@ public:
     Expected<void> decrypt_and_hash(ByteView ciphertext, std::span<std::uint8_t> out);
     std::pair<CipherState, CipherState> split()
         const;  // initiator's sending state, responder's sending state
+    // A third key beside those two, for what is sealed outside of the session's stream: the third output of
+    // the same HKDF, so that neither tells anything of the others.
+    Key exported_key() const;
 
     bool has_key() const { return cipher_.has_key(); }
     std::size_t overhead_bytes() const { return cipher_.overhead_bytes(); }

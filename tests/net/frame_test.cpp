@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(both_directions_rekey_by_count_and_by_size) {
 }
 
 BOOST_AUTO_TEST_CASE(small_bodies_survive_and_malformed_ones_are_refused) {
-    Hello hello{1, 2, 3, true, pattern(hello_bytes_max)};
+    Hello hello{1, 2, 3, true, pattern(hello_bytes_max), 0x1234};
     const auto as_bytes = [](const RawBytes& raw) {
         const auto view = std::as_bytes(std::span(raw));
         return Bytes(view.begin(), view.end());
@@ -233,8 +233,9 @@ BOOST_AUTO_TEST_CASE(small_bodies_survive_and_malformed_ones_are_refused) {
     BOOST_TEST(
         (again->boot == 1 && again->sequence == 2 && again->control_session == 3 && again->holds_control));
     BOOST_TEST((again->opaque == hello.opaque));
-    BOOST_TEST(!read_hello(Bytes(24)).has_value());
-    BOOST_TEST(!read_hello(Bytes(26 + hello_bytes_max)).has_value());
+    BOOST_TEST(again->datagram_port == 0x1234u);
+    BOOST_TEST(!read_hello(Bytes(26)).has_value());
+    BOOST_TEST(!read_hello(Bytes(28 + hello_bytes_max)).has_value());
     BOOST_TEST(!read_accept(Bytes(7)).has_value());
     BOOST_TEST(!read_reason(Bytes{}).has_value());
     BOOST_TEST(read_reason(as_bytes(write_reason(1, "a\nb\x1b[2J")))->text == "a?b?[2J");

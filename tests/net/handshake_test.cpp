@@ -1,5 +1,7 @@
 // The beginning of a connection: preamble, response codes, psk rotation; and the gate in front of it.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <set>
 #include <string>
 
 #include "net/gate.hpp"
@@ -82,6 +84,25 @@ BOOST_AUTO_TEST_CASE(the_previous_secret_opens_during_a_rotation) {
     Handshake initiator = Handshake::initiate(a.identity, a.secret, "lab", Channel::control);
     Handshake responder = Handshake::respond(b.identity, {b.secret, a.secret}, "lab");
     BOOST_TEST(carry(initiator, responder));
+}
+
+BOOST_AUTO_TEST_CASE(each_session_exports_a_key_of_its_own_that_both_sides_have) {
+    const Side a;
+    const Side b;
+    std::set<RawBytes> keys;
+    for (int session = 0; session < 3; ++session) {
+        Handshake initiator = Handshake::initiate(a.identity, a.secret, "lab", Channel::control);
+        Handshake responder = Handshake::respond(b.identity, {b.secret, a.secret}, "lab");
+        BOOST_REQUIRE(carry(initiator, responder));
+        const auto ours = initiator.exported_key();
+        const auto theirs = responder.exported_key();
+        BOOST_TEST(std::ranges::equal(ours.view(), theirs.view()));
+        keys.emplace(ours.view().begin(), ours.view().end());
+        // And both know by which secret: here the responder's previous one.
+        BOOST_TEST(initiator.secret().text() == a.secret.text());
+        BOOST_TEST(responder.secret().text() == a.secret.text());
+    }
+    BOOST_TEST(keys.size() == 3u);
 }
 
 // The tag is a truncated hash; the prologue holds the whole name, so equal tags would not be enough.

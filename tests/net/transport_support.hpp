@@ -129,6 +129,10 @@ struct Node {
         handlers.on_message = [this](const PeerId& from, net::Channel channel, net::Bytes body) {
             messages.push_back({from, channel, std::move(body)});
         };
+        handlers.on_datagram = [this](const PeerId& from, net::Bytes payload) {
+            datagrams.emplace_back(from, std::move(payload));
+            if (on_datagram) on_datagram();
+        };
         handlers.on_disconnected = [this](const PeerId& peer, const std::string& reason) {
             disconnected.emplace_back(peer, reason);
             up.erase(peer);
@@ -164,6 +168,8 @@ struct Node {
     std::vector<PeerId> bulk_ready;
     std::vector<PeerId> bulk_lost;
     std::vector<Message> messages;
+    std::vector<std::pair<PeerId, net::Bytes>> datagrams;
+    std::function<void()> on_datagram;
     std::vector<std::pair<PeerId, std::string>> disconnected;
     std::vector<net::Refusal> refusals;
     std::vector<std::string> notes;
