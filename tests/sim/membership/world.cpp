@@ -8,7 +8,7 @@ namespace parley::sim::membership {
 namespace {
 
 constexpr std::size_t datagrams_waiting_max = 200;  // about what Linux's default receive buffer holds of small ones
-constexpr Duration processing = 50us;               // of one message
+constexpr Duration processing = 100us;              // of one message, by a process that has just woken up
 constexpr Duration resend = 200ms;                  // a stream's first retransmission
 
 PeerId make_id(Rng& rng, std::size_t host) {
@@ -83,13 +83,13 @@ void World::freeze(std::size_t host) {
     hosts_[host].is_unhealthy = true;
 }
 
-void World::thaw(std::size_t host, Duration window) {
+void World::thaw(std::size_t host, Duration cpu) {
     Host& it = hosts_[host];
     if (!it.machine) return;
     it.is_frozen = false;
     if (it.machine->next_deadline() <= queue_.now()) it.machine->advance(queue_.now());
     flush(host);
-    for (Duration used{}; used < window && !it.waiting.empty(); used += processing) {
+    for (Duration used{}; used < cpu && !it.waiting.empty(); used += processing) {
         const Waiting waiting = it.waiting.front();
         it.waiting.pop_front();
         if (waiting.via == swim::Transport::datagram) --it.datagrams_waiting;

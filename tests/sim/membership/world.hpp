@@ -61,7 +61,7 @@ public:
     void restart(std::size_t host);          // a new boot; the incarnation starts again at 1
     // The process stops, its clock goes on, what arrives waits: at most `datagrams_waiting_max` datagrams.
     void freeze(std::size_t host);
-    void thaw(std::size_t host, Duration window);  // timers come first; then messages at 50 us each
+    void thaw(std::size_t host, Duration cpu);  // timers come first; then messages at 100 us of CPU each
     void set_unhealthy(std::size_t host, bool unhealthy) { hosts_[host].is_unhealthy = unhealthy; }
     // One way, both transports; a stream needs both ways.
     void cut(std::size_t from, std::size_t to, bool is_cut) { cut_[from * options_.members + to] = is_cut; }
