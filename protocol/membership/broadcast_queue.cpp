@@ -6,6 +6,7 @@
 namespace parley::swim {
 namespace {
 constexpr std::size_t update_bytes_min = 38;  // a Left: below that nothing fits
+constexpr std::size_t misfits_max = 4;        // tried before the rest of the room stays empty
 }
 
 void BroadcastQueue::put(const Update& update) {
@@ -18,8 +19,10 @@ void BroadcastQueue::put(const Update& update) {
 std::vector<Update> BroadcastQueue::take(std::size_t room, unsigned transmit_limit) {
     std::vector<Update> taken;
     std::vector<Key> sent;
+    std::size_t misfits = 0;
     for (auto key = order_.begin(); key != order_.end() && room >= update_bytes_min; ++key) {
         const News& news = news_.at(std::get<PeerId>(*key));
+        if (news.bytes > room && ++misfits > misfits_max) break;
         if (news.bytes > room) continue;
         if (taken.size() == limits::updates_per_packet_max) break;
         room -= news.bytes;

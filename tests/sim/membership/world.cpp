@@ -113,12 +113,16 @@ bool World::is_one_table() const {
     std::size_t up = 0;
     for (const Host& host : hosts_)
         up += host.machine ? 1 : 0;
+    for (const Host& host : hosts_)  // cheap and usually enough to say no
+        if (host.machine && host.machine->table().live_count() != up) return false;
     std::optional<std::uint64_t> digest;
     for (const Host& host : hosts_) {
         if (!host.machine) continue;
-        if (host.machine->table().live_count() != up) return false;
-        for (const PeerId& id : host.machine->table().live())
-            if (!hosts_[host_of(id)].machine || host.machine->table().find(id)->state != swim::State::alive) return false;
+        for (const auto& [id, member] : host.machine->table().members()) {
+            const bool is_right = member.state == swim::State::alive ? hosts_[host_of(id)].machine != nullptr
+                                                                     : member.state != swim::State::suspect;
+            if (!is_right) return false;
+        }
         if (!digest) digest = host.machine->digest();
         if (*digest != host.machine->digest()) return false;
     }
