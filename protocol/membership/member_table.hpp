@@ -18,7 +18,7 @@
 
 namespace parley::swim {
 
-// What this peer's own probes and ears say. Shown to people; `udp_blocked` also picks the transport.
+// What this peer's own probes and ears say. Shown to people; the flags also pick the transport.
 struct Reach {
     std::optional<Duration> round_trip;      // of the last datagram probe that was answered directly
     std::optional<Instant> last_heard;       // any packet

@@ -160,11 +160,32 @@ void Swim::advance_gossip(Instant now) {
         return member == nullptr || member->state != State::dead ||
                now - member->state_since > config_.timing.gossip_to_dead;
     });
-    std::vector<PeerId> candidates = table_.live();
-    candidates.insert(candidates.end(), recently_dead_.begin(), recently_dead_.end());
-    if (candidates.empty() && is_leaving_) queue_.drop(config_.id);  // nobody to tell
-    for (const PeerId& to : draw(candidates, limits::gossip_fanout, config_.id))
-        if (!queue_.empty()) send(to, transport_to(to), Gossip{});
+    for (std::size_t i = 0; i < limits::gossip_fanout && !queue_.empty(); ++i) {
+        const std::optional<PeerId> to = next_listener();
+        if (!to && is_leaving_) queue_.drop(config_.id);  // nobody to tell
+        if (!to) return;
+        send(*to, transport_to(*to), Gossip{});
+    }
+}
+
+// Everybody in turn, in an order that is drawn anew when the group changes. Drawing each time would pass somebody over
+// now and then in a small group, where news is repeated only four times; such a one would learn at the next comparison
+// of tables.
+std::optional<PeerId> Swim::next_listener() {
+    if (is_group_changed_ && next_listener_ >= listeners_.size()) {
+        std::vector<PeerId> everybody = table_.live();
+        everybody.insert(everybody.end(), recently_dead_.begin(), recently_dead_.end());
+        listeners_ = draw(everybody, everybody.size(), config_.id);
+        is_group_changed_ = false;
+    }
+    for (std::size_t tries = listeners_.size(); tries > 0; --tries) {
+        if (next_listener_ >= listeners_.size()) next_listener_ = 0;
+        const PeerId id = listeners_[next_listener_++];
+        const Member* member = table_.find(id);
+        if (member == nullptr) continue;
+        if (is_live(member->state) || std::ranges::find(recently_dead_, id) != recently_dead_.end()) return id;
+    }
+    return std::nullopt;
 }
 
 void Swim::advance_tables(Instant now) {
@@ -257,6 +278,7 @@ void Swim::react(Instant now, const Update& update, const MemberTable::Change& c
 void Swim::member_live(const PeerId& id, const MemberTable::Change& change) {
     if (!is_live(change.before)) {
         order_.add(rng_, id);
+        is_group_changed_ = true;
         output_.events.emplace_back(MemberJoined{id, table_.find(id)->news.description});
     }
     if (change.restarted) output_.events.emplace_back(MemberRestarted{id});
@@ -271,6 +293,7 @@ void Swim::member_gone(Instant now, const Update& update) {
     const auto* dead = std::get_if<Dead>(&update);
     suspicions_.erase(id);
     order_.remove(id);
+    is_group_changed_ = true;
     if (probe_ && probe_->target == id) probe_.reset();
     if (urgent_ == id) urgent_.reset();
     if (dead != nullptr) recently_dead_.push_back(id);
@@ -350,7 +373,8 @@ void Swim::send(const PeerId& to, Transport via, Body body, std::vector<Update> 
 
 Transport Swim::transport_to(const PeerId& id) const {
     const Member* member = table_.find(id);
-    return member != nullptr && member->reach.udp_blocked ? Transport::stream : Transport::datagram;
+    const bool is_blocked = member != nullptr && (member->reach.udp_blocked || member->reach.indirect_only);
+    return is_blocked ? Transport::stream : Transport::datagram;
 }
 
 std::vector<PeerId> Swim::draw(const std::vector<PeerId>& from, std::size_t count, const PeerId& without) {

@@ -9,7 +9,7 @@
 //        --end of the interval--> an answer over the stream alone: alive, with its datagrams blocked
 //                                 none: suspect, which is gossiped; whoever fails to reach it too confirms
 // A suspect that hears of it refutes with a higher incarnation. One that does not within the suspicion's time is
-// dead: MemberRemoved, once, in that same step. News rides on pings, acks and on gossip to random members. Every 30 s
+// dead: MemberRemoved, once, in that same step. News rides on pings, acks and on gossip to members in random order. Every 30 s
 // two members compare tables over the stream; members who are away are tried again for ever.
 //
 // It says whom to ask and whom to reach; it never decides a quorum. The driver sends what `take_output` says in its
@@ -164,6 +164,7 @@ private:
     void advance_gossip(Instant now);
     void advance_tables(Instant now);
     void rejoin(Instant now);
+    [[nodiscard]] std::optional<PeerId> next_listener();
     [[nodiscard]] bool sees_few() const;
     [[nodiscard]] PushPull own_table(bool wants_reply) const;
 
@@ -200,6 +201,9 @@ private:
     std::optional<PeerId> urgent_;           // to be probed ahead of its turn
     std::map<std::uint32_t, Relay> relays_;  // by our sequence
     std::vector<PeerId> recently_dead_;
+    std::vector<PeerId> listeners_;          // to gossip, in turn
+    std::size_t next_listener_ = 0;
+    bool is_group_changed_ = false;          // a new order for the next pass
     std::uint32_t next_sequence_ = 1;
     Instant probe_due_;
     Instant gossip_due_;

@@ -51,9 +51,11 @@ constexpr std::size_t push_pull_members = 32;         // above, the interval gro
 
 }  // namespace limits
 
-// How often one peer passes on one piece of news (SWIM 4.1: lambda log n).
+// How often one peer passes on one piece of news (SWIM 4.1: lambda log n). Below ten members the logarithm gives 4, which
+// passes over one of eight in every three-hundredth case: there each peer may tell all the others.
 inline unsigned retransmit_limit(std::size_t members) {
-    return 4U * static_cast<unsigned>(std::ceil(std::log10(static_cast<double>(members) + 1)));
+    const unsigned logarithmic = 4U * static_cast<unsigned>(std::ceil(std::log10(static_cast<double>(members) + 1)));
+    return std::max(logarithmic, static_cast<unsigned>(std::clamp<std::size_t>(members, 2, 9) - 1));
 }
 
 inline Duration push_pull_interval(const SwimTiming& timing, std::size_t members) {

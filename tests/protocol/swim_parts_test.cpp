@@ -250,7 +250,8 @@ BOOST_AUTO_TEST_CASE(news_is_passed_on_a_limited_number_of_times_and_the_freshes
     while (!queue.empty())
         total += queue.take(120, 8).size();
     BOOST_TEST(total == 16U);
-    BOOST_TEST(retransmit_limit(9) == 4U);
+    BOOST_TEST(retransmit_limit(2) == 4U);
+    BOOST_TEST(retransmit_limit(9) == 8U);
     BOOST_TEST(retransmit_limit(10) == 8U);
     BOOST_TEST(retransmit_limit(500) == 12U);
 }
