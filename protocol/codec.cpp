@@ -1,32 +1,23 @@
 #include "protocol/codec.hpp"
 
-#include <cmath>
-#include <cstring>
-#include <msgpack.hpp>
-
 #include "protocol/limits.hpp"
 #include "protocol/model_codec.hpp"
+#include "protocol/msgpack_fields.hpp"
 
 namespace parley {
 namespace {
 
+using msgpack_fields::FieldReader;
+using msgpack_fields::pack;
+using msgpack_fields::Packer;
+using msgpack_fields::to_bytes;
+using msgpack_fields::unpack;
+
 // --- writing ------------------------------------------------------------------------------------------
-
-using Packer = msgpack::packer<msgpack::sbuffer>;
-
-void pack(Packer& out, const std::array<std::uint8_t, 32>& bytes) {
-    out.pack_bin(32);
-    out.pack_bin_body(reinterpret_cast<const char*>(bytes.data()), 32);
-}
 
 void pack(Packer& out, const RoundId& round) {
     out.pack_uint64(round.term.value);
     out.pack_uint64(round.sequence);
-}
-
-void pack(Packer& out, const std::string& text) {
-    out.pack_str(static_cast<std::uint32_t>(text.size()));
-    out.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
 }
 
 void pack(Packer& out, const Average& average) {
@@ -129,11 +120,6 @@ struct FieldWriter {
     }
 };
 
-Bytes to_bytes(const msgpack::sbuffer& buffer) {
-    const auto* begin = reinterpret_cast<const std::byte*>(buffer.data());
-    return Bytes(begin, begin + buffer.size());
-}
-
 constexpr std::uint8_t contribution_number = 11;
 constexpr std::uint8_t blob_number = 12;
 
@@ -180,102 +166,6 @@ Bytes encode_blob(const Blob& m) {
 }
 
 // --- reading ------------------------------------------------------------------------------------------
-
-// Reads the elements of one msgpack array in order. The first wrong one is remembered, all further reads give
-// zero: the caller checks once, at the end.
-class FieldReader {
-public:
-    FieldReader(const msgpack::object& array, const char* what) : what_(what) {
-        if (array.type != msgpack::type::ARRAY) {
-            fail("not an array");
-            return;
-        }
-        next_ = array.via.array.ptr;
-        left_ = array.via.array.size;
-    }
-
-    std::size_t left() const { return left_; }
-
-    std::uint64_t unsigned_number(const char* field) {
-        const msgpack::object* object = take(field);
-        if (object == nullptr) return 0;
-        if (object->type != msgpack::type::POSITIVE_INTEGER) return fail(field), 0;
-        return object->via.u64;
-    }
-    bool boolean(const char* field) {
-        const msgpack::object* object = take(field);
-        if (object == nullptr) return false;
-        if (object->type != msgpack::type::BOOLEAN) return fail(field), false;
-        return object->via.boolean;
-    }
-    // A finite number, not negative. msgpack-cxx writes a double without fraction as an integer.
-    double magnitude(const char* field) {
-        const msgpack::object* object = take(field);
-        if (object == nullptr) return 0;
-        if (object->type == msgpack::type::POSITIVE_INTEGER) return static_cast<double>(object->via.u64);
-        if (object->type != msgpack::type::FLOAT64 || !std::isfinite(object->via.f64) || object->via.f64 < 0)
-            return fail(field), 0;
-        return object->via.f64;
-    }
-    std::array<std::uint8_t, 32> bytes32(const char* field) {
-        std::array<std::uint8_t, 32> bytes{};
-        const msgpack::object* object = take(field);
-        if (object == nullptr) return bytes;
-        if (object->type != msgpack::type::BIN || object->via.bin.size != bytes.size()) return fail(field), bytes;
-        std::memcpy(bytes.data(), object->via.bin.ptr, bytes.size());
-        return bytes;
-    }
-    // Printable ASCII and UTF-8 beyond it; control characters are refused, for we show these texts to people.
-    std::string text(const char* field, std::size_t bytes_max) {
-        const msgpack::object* object = take(field);
-        if (object == nullptr) return {};
-        if (object->type != msgpack::type::STR || object->via.str.size > bytes_max) return fail(field), std::string();
-        std::string text(object->via.str.ptr, object->via.str.size);
-        for (const char character : text)
-            if (static_cast<unsigned char>(character) < 32 || character == 127) return fail(field), std::string();
-        return text;
-    }
-    RoundId round(const char* field) {
-        RoundId round;
-        round.term.value = unsigned_number(field);
-        round.sequence = unsigned_number(field);
-        return round;
-    }
-    const msgpack::object* array(const char* field) {
-        const msgpack::object* object = take(field);
-        if (object == nullptr) return nullptr;
-        if (object->type != msgpack::type::ARRAY) return fail(field), nullptr;
-        return object;
-    }
-    void fail(const char* field) {
-        if (!error_) error_ = failure(std::string(what_) + ": bad field '" + field + "'").error();
-        left_ = 0;
-    }
-    void absorb(const std::optional<Error>& other) {
-        if (!error_ && other) error_ = other;
-    }
-    // The error, or that fields are left over.
-    std::optional<Error> finish() {
-        if (!error_ && left_ != 0) fail("surplus");
-        return error_;
-    }
-
-private:
-    const msgpack::object* take(const char* field) {
-        if (error_) return nullptr;
-        if (left_ == 0) {
-            fail(field);
-            return nullptr;
-        }
-        --left_;
-        return next_++;
-    }
-
-    const char* what_;
-    const msgpack::object* next_ = nullptr;
-    std::size_t left_ = 0;
-    std::optional<Error> error_;
-};
 
 Average read_average(FieldReader& in) {
     Average average;
@@ -370,21 +260,6 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 10: return BlobMissing{ModelHash{in.bytes32("hash")}};
         case 13: return read_heartbeat(in);
         default: return std::nullopt;
-    }
-}
-
-// Unpacks exactly one msgpack object that fills `bytes`, within our limits.
-Result<msgpack::object_handle> unpack(std::span<const std::byte> bytes) {
-    const msgpack::unpack_limit limit(limits::msgpack_array_max, limits::msgpack_map_max, limits::msgpack_string_max,
-                                      limits::msgpack_binary_max, 0, limits::msgpack_depth_max);
-    try {
-        std::size_t offset = 0;
-        auto handle = msgpack::unpack(reinterpret_cast<const char*>(bytes.data()), bytes.size(), offset, nullptr,
-                                      nullptr, limit);
-        if (offset != bytes.size()) return failure("bytes after the end of a message");
-        return handle;
-    } catch (const std::exception&) {  // msgpack's parse, size and allocation errors
-        return failure("not a message: malformed or oversized msgpack");
     }
 }
 

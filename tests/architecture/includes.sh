@@ -28,6 +28,8 @@ function wants(pattern) { return header ~ ("^(" pattern ")$") }
         else if (folder == "learner" && target != "learner") refuse("learner/ includes only itself")
         else if (folder == "net" && target != "net" && header != "protocol/types.hpp")
             refuse("of the others net/ includes protocol/types.hpp alone")
+        else if (header == "protocol/msgpack_fields.hpp" && FILENAME !~ /^protocol\/(codec|membership\/swim_codec)\.cpp$/)
+            refuse("only the codecs know msgpack")
         else if (folder == "daemon" && target !~ /^(daemon|net|learner|protocol)$/)
             refuse("there is no such folder")
         next
@@ -38,7 +40,8 @@ function wants(pattern) { return header ~ ("^(" pattern ")$") }
             refuse("protocol/ has no threads")
         if (wants("fstream|filesystem|iostream|ostream|istream|ctime|time\\.h|unistd\\.h|fcntl\\.h|poll\\.h|pthread\\.h|sys/.*|netinet/.*|arpa/.*"))
             refuse("protocol/ has no files, no clock, no sockets")
-        if (wants("msgpack.*") && FILENAME != "protocol/codec.cpp") refuse("msgpack belongs to protocol/codec.cpp alone")
+        if (wants("msgpack.*") && FILENAME != "protocol/msgpack_fields.hpp")
+            refuse("msgpack belongs to protocol/msgpack_fields.hpp alone")
         if (wants("Eigen/.*") && FILENAME !~ /^protocol\/averaging\//) refuse("Eigen belongs to the arithmetic")
     }
     if (folder == "learner" && wants("boost/.*|sodium.*|msgpack.*|sys/socket\\.h|netinet/.*"))

@@ -1,0 +1,109 @@
+// What one peer believes about every other member, and the rules by which news changes it.
+//
+// News is ordered by (incarnation, state), with alive < suspect < dead < left (SWIM 4.2). A member raises its own
+// incarnation and nobody else's, so whoever is alive has the last word. Applying the maximum makes the tables of
+// all peers equal whatever order the news came in. We differ from SWIM in one thing: there a death is final, here a
+// newer incarnation brings a member back, for a healed partition must become one group again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/membership/swim_limits.hpp"
+#include "protocol/membership/swim_messages.hpp"
+
+namespace parley::swim {
+
+// What this peer's own probes and ears say. Shown to people; the flags also pick the transport.
+struct Reach {
+    std::optional<Duration> round_trip;      // of the last datagram probe that was answered directly
+    std::optional<Instant> last_heard;       // any packet
+    std::optional<Instant> last_datagram;    // heard from it: their datagrams reach us
+    std::optional<Instant> last_direct_ack;  // ours reach it, and its answers reach us
+    bool udp_blocked = false;                // it answers on the stream, and on datagrams not even through others
+    bool indirect_only = false;              // others reach it by datagrams and we do not
+};
+
+struct Member {
+    Alive news;                              // its last word, as we know it
+    State state = State::unknown;
+    Instant state_since{};
+    bool is_enrolled = false;                // never forgotten
+    std::string observed_address;            // from which it last authenticated itself to us; newer than what it says
+    Reach reach;
+    std::uint64_t superseded_boot = 0;       // the boot before this one
+    Instant boot_since{};
+    unsigned boot_returns = 0;
+
+    [[nodiscard]] std::vector<std::string> addresses() const;  // to try, best first
+};
+
+struct Conflict {
+    enum class Kind : std::uint8_t {
+        name,                                // another key under a known name: refused
+        identity,                            // two processes with one key
+        model,                               // another model or protocol version: refused
+    };
+    Kind kind = Kind::name;
+    PeerId id;                               // who is refused, or exists twice
+    PeerId holder;                           // of the name
+    Description description;                 // what `id` says of itself
+};
+
+class MemberTable {
+public:
+    MemberTable(PeerId self, Description own, SwimTiming timing);
+
+    // What news did. `before` and `after` are equal when it was old, or only raised the incarnation.
+    struct Change {
+        bool is_news = false;                // the table changed: pass it on
+        State before = State::unknown;
+        State after = State::unknown;
+        bool address_changed = false;
+        bool restarted = false;              // another boot of a member that was live
+        std::optional<Conflict> conflict;
+        bool table_full = false;
+    };
+    void enroll(const PeerId& id, const std::string& name, const std::vector<std::string>& addresses);
+    // About anybody but this peer itself.
+    [[nodiscard]] Change apply(Instant now, const Update& update);
+    // A member nobody here has seen, from another peer's table, as it is there.
+    [[nodiscard]] Change adopt(Instant now, const Entry& entry);
+    // Returns true when that is another address than before.
+    bool observe_address(const PeerId& id, const std::string& address);
+    // This peer's own description has changed.
+    void describe_self(const Description& own);
+    // Forgets those who are away for long and not enrolled.
+    std::vector<PeerId> reap(Instant now);
+
+    [[nodiscard]] const Member* find(const PeerId& id) const;
+    [[nodiscard]] Reach* reach(const PeerId& id);
+    [[nodiscard]] const std::map<PeerId, Member>& members() const { return members_; }
+    [[nodiscard]] const std::vector<PeerId>& live() const { return live_; }  // sorted; without this peer
+    [[nodiscard]] std::size_t live_count() const { return live_.size() + 1; }
+    // Two tables with one digest hold the same live, dead and left members of the same incarnations.
+    [[nodiscard]] std::uint64_t digest(const Alive& self) const;
+
+    void check_invariants() const;
+
+private:
+    [[nodiscard]] bool may_hand_over_name(const PeerId& holder) const;
+    [[nodiscard]] std::optional<Conflict> refusal(const Alive& alive) const;
+    void note_boot(Instant now, Member& member, const Alive& alive, Change& change);
+    void take_over(Instant now, Member& member, const Alive& alive, Change& change);
+    void set_state(Instant now, Member& member, State state, Change& change);
+    Change apply_alive(Instant now, const Alive& alive);
+
+    PeerId self_;
+    Description own_;
+    SwimTiming timing_;
+    std::map<PeerId, Member> members_;
+    std::map<std::string, PeerId> names_;    // this peer's too
+    std::vector<PeerId> live_;
+};
+
+}  // namespace parley::swim

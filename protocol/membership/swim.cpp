@@ -1,0 +1,419 @@
+#include "protocol/membership/swim.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/membership/swim_codec.hpp"
+
+namespace parley::swim {
+namespace {
+
+std::optional<Error> flaw(const SwimConfig& config) {
+    if (config.incarnation.value == 0) return Error{"membership: the incarnation starts at 1"};
+    if (config.enrolled.size() >= limits::members_max) return Error{"membership: too many enrolled members"};
+    for (const auto& member : config.enrolled)
+        if (member.id == config.id) return Error{"membership: this peer is among its own enrolled members"};
+    // The codec's limits are the limits of a description.
+    const Packet packet{Gossip{}, {Alive{config.id, config.incarnation, config.boot, config.description}}};
+    if (const auto decoded = decode(encode(packet), Transport::datagram); !decoded) return decoded.error();
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<Swim> Swim::create(SwimConfig config, Rng rng, Instant now) {
+    if (const auto error = flaw(config)) return std::unexpected(*error);
+    return Swim(std::move(config), rng, now);
+}
+
+Swim::Swim(SwimConfig config, Rng rng, Instant now)
+    : config_(std::move(config)),
+      rng_(rng),
+      self_{config_.id, config_.incarnation, config_.boot, config_.description},
+      table_(config_.id, config_.description, config_.timing),
+      health_(config_.lifeguard, config_.timing.lag_tolerated),
+      probe_due_(now + uniform_duration(rng_, config_.timing.probe_interval)),
+      gossip_due_(now),
+      push_pull_due_(now + uniform_duration(rng_, config_.timing.push_pull_interval)),
+      rejoin_due_(now),
+      reap_due_(now + config_.timing.reap_interval),
+      last_input_(now) {
+    for (const auto& member : config_.enrolled)
+        table_.enroll(member.id, member.name, member.addresses);
+    queue_.put(self_);
+}
+
+// --- inputs -------------------------------------------------------------------------------------------
+
+void Swim::step(Instant now, const PeerId& from, Transport via, const Packet& packet) {
+    begin(now);
+    if (from == config_.id) return;
+    if (Reach* reach = table_.reach(from)) {
+        reach->last_heard = now;
+        if (via == Transport::datagram) reach->last_datagram = now;
+    }
+    // News first: an answer then rests on it, and whoever is told of its own death refutes in that answer.
+    for (const Update& update : packet.updates)
+        learn(now, update);
+    std::visit([&](const auto& body) { receive(now, from, via, body); }, packet.body);
+    end(now);
+}
+
+void Swim::advance(Instant now) {
+    begin(now);
+    if (!is_leaving_) {
+        advance_probe(now);
+        advance_relays(now);
+        advance_suspicions(now);
+        advance_tables(now);
+    }
+    advance_gossip(now);
+    end(now);
+}
+
+void Swim::connected(Instant now, const PeerId& id, const std::string& address) {
+    begin(now);
+    if (id == config_.id || is_leaving_) return;
+    if (table_.observe_address(id, address)) output_.events.emplace_back(AddressChanged{id, addresses_of(id)});
+    const Member* member = table_.find(id);
+    if (member == nullptr || !is_live(member->state)) send(id, Transport::stream, own_table(true));
+    end(now);
+}
+
+void Swim::disconnected(Instant now, const PeerId& id) {
+    begin(now);
+    const Member* member = table_.find(id);
+    if (member != nullptr && is_live(member->state)) urgent_ = id;
+    end(now);
+}
+
+void Swim::describe(Instant now, const Description& description) {
+    begin(now);
+    self_.description = description;
+    table_.describe_self(description);
+    refute(self_.incarnation);
+    end(now);
+}
+
+void Swim::leave(Instant now) {
+    begin(now);
+    if (is_leaving_) return;
+    is_leaving_ = true;
+    probe_.reset();
+    relays_.clear();
+    suspicions_.clear();
+    queue_.put(Left{config_.id, self_.incarnation});
+    end(now);
+}
+
+// --- time ---------------------------------------------------------------------------------------------
+
+// Lifeguard's thought, taken further: when we were not running, the silence was ours. Deadlines that passed meanwhile
+// move on by the length of the pause, so that answers lying unread are read before anybody is accused.
+void Swim::begin(Instant now) {
+    CHECK(now >= last_input_);
+    last_input_ = now;
+    if (!config_.lifeguard || armed_ == never || now - armed_ <= config_.timing.pause_tolerated) return;
+    const Duration pause = now - armed_;
+    armed_ = now;
+    ++counters_.pauses;
+    health_.paused();
+    if (probe_) {
+        probe_->indirect_due += pause;
+        probe_->ends += pause;
+        probe_due_ = std::max(probe_due_, probe_->ends);
+    }
+    for (auto& [id, suspicion] : suspicions_)
+        suspicion.postpone(pause);
+}
+
+// A deadline in the past means: wake us at once. What comes after that is lateness.
+void Swim::end(Instant now) { armed_ = std::max(now, next_deadline()); }
+
+Instant Swim::next_deadline() const {
+    Instant due = never;
+    if (!queue_.empty()) due = gossip_due_;
+    if (is_leaving_) return due;
+    due = std::min({due, probe_due_, push_pull_due_, rejoin_due_, reap_due_});
+    if (probe_) due = std::min(due, probe_->is_indirect ? probe_->ends : probe_->indirect_due);
+    else if (urgent_) due = std::min(due, last_input_);
+    for (const auto& [sequence, relay] : relays_)
+        due = std::min({due, relay.nack_due, relay.ends});
+    for (const auto& [id, suspicion] : suspicions_)
+        due = std::min(due, suspicion.deadline());
+    return due;
+}
+
+void Swim::advance_suspicions(Instant now) {
+    std::vector<Dead> dead;
+    for (const auto& [id, suspicion] : suspicions_)
+        if (suspicion.deadline() <= now) dead.push_back({id, table_.find(id)->news.incarnation, config_.id});
+    for (const Dead& news : dead)
+        learn(now, news);
+}
+
+void Swim::advance_gossip(Instant now) {
+    if (queue_.empty() || now < gossip_due_) return;
+    gossip_due_ = now + config_.timing.gossip_interval;
+    std::erase_if(recently_dead_, [&](const PeerId& id) {
+        const Member* member = table_.find(id);
+        return member == nullptr || member->state != State::dead ||
+               now - member->state_since > config_.timing.gossip_to_dead;
+    });
+    for (std::size_t i = 0; i < limits::gossip_fanout && !queue_.empty(); ++i) {
+        const std::optional<PeerId> to = next_listener();
+        if (!to && is_leaving_) queue_.drop(config_.id);  // nobody to tell
+        if (!to) return;
+        send(*to, transport_to(*to), Gossip{});
+    }
+}
+
+// Everybody in turn, in an order that is drawn anew when the group changes. Drawing each time would pass somebody over
+// now and then in a small group, where news is repeated only four times; such a one would learn at the next comparison
+// of tables.
+std::optional<PeerId> Swim::next_listener() {
+    if (is_group_changed_ && next_listener_ >= listeners_.size()) {
+        std::vector<PeerId> everybody = table_.live();
+        everybody.insert(everybody.end(), recently_dead_.begin(), recently_dead_.end());
+        listeners_ = draw(everybody, everybody.size(), config_.id);
+        is_group_changed_ = false;
+    }
+    for (std::size_t tries = listeners_.size(); tries > 0; --tries) {
+        if (next_listener_ >= listeners_.size()) next_listener_ = 0;
+        const PeerId id = listeners_[next_listener_++];
+        const Member* member = table_.find(id);
+        if (member == nullptr) continue;
+        if (is_live(member->state) || std::ranges::find(recently_dead_, id) != recently_dead_.end()) return id;
+    }
+    return std::nullopt;
+}
+
+void Swim::advance_tables(Instant now) {
+    if (push_pull_due_ <= now) {
+        push_pull_due_ = now + jittered(push_pull_interval(config_.timing, table_.live_count()));
+        for (const PeerId& to : draw(table_.live(), 1, config_.id))
+            send(to, Transport::stream, Digest{digest()});
+    }
+    if (rejoin_due_ <= now) rejoin(now);
+    if (reap_due_ <= now) {
+        reap_due_ = now + config_.timing.reap_interval;
+        for (const PeerId& id : table_.reap(now))
+            queue_.drop(id);
+    }
+}
+
+bool Swim::sees_few() const {
+    std::size_t away = 0;
+    for (const auto& [id, member] : table_.members())
+        if (member.state == State::unknown || member.state == State::dead) ++away;
+    return table_.live_count() < away;
+}
+
+void Swim::rejoin(Instant now) {
+    std::vector<PeerId> away;
+    for (const auto& [id, member] : table_.members())
+        if (member.state == State::unknown || member.state == State::dead) away.push_back(id);
+    const bool is_alone = sees_few() || table_.live().empty();
+    rejoin_due_ = now + jittered(is_alone ? config_.timing.rejoin_alone : config_.timing.rejoin);
+    for (const PeerId& to : draw(away, is_alone ? limits::join_fanout : 1, config_.id))
+        send(to, Transport::stream, own_table(true));
+}
+
+// --- news ---------------------------------------------------------------------------------------------
+
+void Swim::learn(Instant now, const Update& update) {
+    if (subject(update) == config_.id) return learn_about_self(now, update);
+    const MemberTable::Change change = table_.apply(now, update);
+    const auto* suspected = std::get_if<Suspect>(&update);
+    if (!change.is_news && suspected != nullptr) return confirm(*suspected);
+    react(now, update, change);
+}
+
+void Swim::learn_about_self(Instant now, const Update& update) {
+    if (is_leaving_) return;
+    const Incarnation theirs = std::visit([](const auto& news) { return news.incarnation; }, update);
+    if (theirs < self_.incarnation) return;
+    const auto* alive = std::get_if<Alive>(&update);
+    if (alive == nullptr) {
+        ++counters_.refutations;
+        health_.had_to_refute();
+        return refute(theirs);
+    }
+    if (alive->boot == self_.boot) {
+        if (theirs > self_.incarnation) refute(theirs);
+        return;
+    }
+    // Our last start, or another process with our key: only that one keeps answering.
+    if (now < foreign_boot_due_) return;
+    foreign_boot_due_ = now + config_.timing.probe_interval;
+    if (now - foreign_boots_since_ > config_.timing.identity_window) {
+        foreign_boots_since_ = now;
+        foreign_boots_ = 0;
+    }
+    if (++foreign_boots_ == limits::boot_returns_max)
+        output_.events.emplace_back(
+            Conflict{Conflict::Kind::identity, config_.id, config_.id, alive->description});
+    refute(theirs);
+}
+
+void Swim::refute(Incarnation at_least) {
+    self_.incarnation = std::max(self_.incarnation, at_least).next();
+    if (!is_leaving_) queue_.put(self_);
+}
+
+void Swim::react(Instant now, const Update& update, const MemberTable::Change& change) {
+    const PeerId& id = subject(update);
+    if (change.conflict) output_.events.emplace_back(*change.conflict);
+    if (change.table_full || (change.conflict && !change.is_news)) ++counters_.refused;
+    if (!change.is_news) return;
+    queue_.put(update);
+    if (is_live(change.after)) member_live(id, change);
+    else if (is_live(change.before)) member_gone(now, update);
+    if (change.after == State::suspect) {
+        const auto* suspected = std::get_if<Suspect>(&update);
+        suspect(now, id, suspected != nullptr ? suspected->accuser : config_.id);
+    }
+}
+
+void Swim::member_live(const PeerId& id, const MemberTable::Change& change) {
+    if (!is_live(change.before)) {
+        order_.add(rng_, id);
+        is_group_changed_ = true;
+        output_.events.emplace_back(MemberJoined{id, table_.find(id)->news.description});
+    }
+    if (change.restarted) output_.events.emplace_back(MemberRestarted{id});
+    if (change.address_changed) output_.events.emplace_back(AddressChanged{id, addresses_of(id)});
+    if (change.after != State::alive) return;
+    suspicions_.erase(id);
+    if (change.before == State::suspect) output_.events.emplace_back(MemberAlive{id});
+}
+
+void Swim::member_gone(Instant now, const Update& update) {
+    const PeerId& id = subject(update);
+    const auto* dead = std::get_if<Dead>(&update);
+    suspicions_.erase(id);
+    order_.remove(id);
+    is_group_changed_ = true;
+    if (probe_ && probe_->target == id) probe_.reset();
+    if (urgent_ == id) urgent_.reset();
+    if (dead != nullptr) recently_dead_.push_back(id);
+    output_.events.emplace_back(MemberRemoved{id, dead == nullptr, dead != nullptr ? dead->accuser : id});
+    if (sees_few()) rejoin_due_ = std::min(rejoin_due_, now + jittered(config_.timing.rejoin_alone));
+}
+
+void Swim::suspect(Instant now, const PeerId& id, const PeerId& accuser) {
+    suspicions_.erase(id);
+    if (is_leaving_) return;
+    const std::size_t members = table_.live_count();
+    const Duration min = suspicion_min(config_.timing, members);
+    const Duration max = Duration(static_cast<Duration::rep>(
+        static_cast<double>(min.count()) * (config_.lifeguard ? config_.timing.suspicion_max_factor : 1.0)));
+    suspicions_.try_emplace(id, now, accuser, min, max, config_.lifeguard ? confirmations_wanted(members) : 0U);
+    output_.events.emplace_back(MemberSuspected{id, accuser});
+}
+
+// The same suspicion by another accuser. An older one, or one of the dead, says nothing.
+void Swim::confirm(const Suspect& news) {
+    const auto suspicion = suspicions_.find(news.id);
+    if (suspicion == suspicions_.end() || table_.find(news.id)->news.incarnation != news.incarnation) return;
+    if (suspicion->second.confirm(news.accuser)) queue_.put(news);
+}
+
+// One line of another peer's table. Its deaths are only suspicions to us while we see the member alive: a peer that
+// comes back from a partition believes everybody dead.
+void Swim::merge(Instant now, const Entry& entry) {
+    const PeerId& id = entry.member.id;
+    const Incarnation incarnation = entry.member.incarnation;
+    if (id == config_.id) {
+        if (entry.state == State::alive) return learn_about_self(now, entry.member);
+        return learn_about_self(now, Suspect{id, incarnation, config_.id});
+    }
+    const Member* member = table_.find(id);
+    if (member == nullptr || member->state == State::unknown) {
+        const MemberTable::Change change = table_.adopt(now, entry);
+        if (is_live(change.after) || change.conflict) react(now, entry.member, change);
+        return;
+    }
+    const bool was_live = is_live(member->state);
+    switch (entry.state) {
+        case State::unknown: return;
+        case State::alive: return learn(now, entry.member);
+        case State::left: return learn(now, Left{id, incarnation});
+        case State::dead:
+            if (!was_live) return learn(now, Dead{id, incarnation, config_.id});
+            [[fallthrough]];
+        case State::suspect:
+            learn(now, entry.member);
+            return learn(now, Suspect{id, incarnation, config_.id});
+    }
+}
+
+PushPull Swim::own_table(bool wants_reply) const {
+    PushPull table{wants_reply, {}};
+    table.members.reserve(table_.members().size() + 1);
+    table.members.push_back({self_, is_leaving_ ? State::left : State::alive});
+    for (const auto& [id, member] : table_.members())
+        if (member.state != State::unknown) table.members.push_back({member.news, member.state});
+    return table;
+}
+
+// --- output -------------------------------------------------------------------------------------------
+
+void Swim::send(const PeerId& to, Transport via, Body body, std::vector<Update> first) {
+    Packet packet{std::move(body), std::move(first)};
+    if (!std::holds_alternative<PushPull>(packet.body)) {
+        std::size_t used = encoded_size(packet.body);
+        for (const Update& update : packet.updates)
+            used += encoded_size(update);
+        for (Update& update : queue_.take(limits::packet_bytes_max - used, retransmit_limit(table_.live_count())))
+            packet.updates.push_back(std::move(update));
+    }
+    output_.sends.push_back({to, via, std::move(packet)});
+}
+
+Transport Swim::transport_to(const PeerId& id) const {
+    const Member* member = table_.find(id);
+    const bool is_blocked = member != nullptr && (member->reach.udp_blocked || member->reach.indirect_only);
+    return is_blocked ? Transport::stream : Transport::datagram;
+}
+
+std::vector<PeerId> Swim::draw(const std::vector<PeerId>& from, std::size_t count, const PeerId& without) {
+    std::vector<PeerId> pool = from;
+    std::erase(pool, without);
+    std::vector<PeerId> drawn;
+    while (drawn.size() < count && !pool.empty()) {
+        const std::size_t place = static_cast<std::size_t>(uniform_below(rng_, pool.size()));
+        drawn.push_back(pool[place]);
+        pool[place] = pool.back();
+        pool.pop_back();
+    }
+    return drawn;
+}
+
+// +- 10%, so that peers that started together do not stay in step.
+Duration Swim::jittered(Duration interval) { return interval - interval / 10 + uniform_duration(rng_, interval / 5); }
+
+SwimOutput Swim::take_output() { return std::exchange(output_, {}); }
+
+std::vector<std::string> Swim::addresses_of(const PeerId& id) const {
+    const Member* member = table_.find(id);
+    return member == nullptr ? std::vector<std::string>{} : member->addresses();
+}
+
+void Swim::check_invariants() const {
+    table_.check_invariants();
+    queue_.check_invariants();
+    CHECK(health_.score() <= limits::health_max);
+    CHECK(config_.lifeguard || health_.score() == 0);
+    CHECK(relays_.size() <= limits::relays_max);
+    CHECK(order_.size() == table_.live().size());
+    CHECK(self_.incarnation >= config_.incarnation);
+    for (const auto& [id, suspicion] : suspicions_)
+        CHECK(table_.find(id) != nullptr && table_.find(id)->state == State::suspect);
+    // Every suspect has its day: none stays suspected for ever.
+    for (const PeerId& id : table_.live())
+        CHECK(is_leaving_ || table_.find(id)->state == State::alive || suspicions_.contains(id));
+    if (probe_) CHECK(is_live(table_.find(probe_->target)->state));
+}
+
+}  // namespace parley::swim
