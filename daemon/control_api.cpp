@@ -87,6 +87,8 @@ constexpr RouteEntry routes[] = {
      [](Driver& driver, const ControlRequest&, ControlReply reply) {
          reply(answer(200, status_json(driver.status())));
      }},
+    {"GET", "/peers",
+     [](Driver& driver, const ControlRequest&, ControlReply reply) { reply(answer(200, driver.peers())); }},
     {"GET", "/messages",
      [](Driver& driver, const ControlRequest&, ControlReply reply) {
          reply(answer(200, messages_json(*driver.status().messages)));

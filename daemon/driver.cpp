@@ -41,6 +41,20 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .timing = config.cluster.profile == TimingProfile::fast ? Timing::fast() : Timing{}};
 }
 
+swim::SwimConfig swim_config(const Config& config, const Recovered& recovered) {
+    swim::SwimConfig swim{.id = recovered.identity.id(),
+                          .description = {.name = config.peer.name, .addresses = {}, .fingerprint = {}},
+                          .boot = 0,
+                          .incarnation = recovered.persisted.incarnation,
+                          .enrolled = {},
+                          .timing = {}};
+    const std::string address = own_address(config.peer);
+    if (!address.empty()) swim.description.addresses.push_back(address);
+    for (const PeerId& voter : recovered.voters)
+        if (voter != swim.id) swim.enrolled.push_back({voter, {}, {}});
+    return swim;
+}
+
 TrainerConfig trainer_config(const Config& config) {
     return {.check_period = config.averaging.check_period,
             .batches_per_second_max = config.data.batches_per_second};
@@ -71,6 +85,7 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
     if (!listen) return std::unexpected(ExitReason{exit_usage, "peer.listen: " + listen.error().message});
     link.listen = *listen;
 
+    swim::SwimConfig membership = swim_config(config, recovered);
     std::unique_ptr<Feed> feed;
     if (recovered.push_queue) {
         auto made = Feed::create(config.data, recovered.push_queue);
@@ -85,13 +100,27 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
         .on_connected =
             [self](const PeerId& id, const std::string& name, const std::string& address) {
                 self->give([&](Peer& p, Instant now) { p.connected(now, id, name, address); });
+                self->gossip_->connected(id, address);
             },
         .on_disconnected =
-            [self](const PeerId& id) { self->give([&](Peer& p, Instant now) { p.disconnected(now, id); }); },
+            [self](const PeerId& id) {
+                self->give([&](Peer& p, Instant now) { p.disconnected(now, id); });
+                self->gossip_->disconnected(id);
+            },
         .on_message =
             [self](const PeerId& id, const Message& message) {
                 self->give([&](Peer& p, Instant now) { p.step(now, id, message); });
+            },
+        .on_packet =
+            [self](const PeerId& id, swim::Transport via, std::span<const std::byte> bytes) {
+                self->gossip_->received(id, via, bytes);
             }};
+    auto gossip = Gossip::create(io, std::move(membership), driver->clock_, logger,
+                                 [self](const PeerId& to, swim::Transport via, std::vector<std::byte> bytes) {
+                                     self->link_->send_packet(to, via, std::move(bytes));
+                                 });
+    if (!gossip) return std::unexpected(ExitReason{exit_usage, "membership: " + gossip.error().message});
+    driver->gossip_ = std::move(*gossip);
     auto opened = Link::create(io, std::move(link), handlers, logger, driver->clock_);
     if (!opened) return std::unexpected(ExitReason{exit_network, opened.error().message});
     driver->link_ = std::move(*opened);
@@ -132,6 +161,7 @@ void Driver::start() {
         if (const auto endpoint = parse_endpoint(seed)) link_->dial_seed(*endpoint);
     trainer_.start();
     lag_meter_.start();
+    gossip_->start();
     carry_out_all();
     tick();
     logger_->info("started peer={} name={} port={} cluster={} model={} start={} applied={}",
@@ -351,6 +381,7 @@ void Driver::tick() {
     if (stopped_) return;
     const Instant now = clock_.now();
     sample_rate_.add(now, report_.statistics.samples);
+    gossip_->report_lag(std::chrono::duration_cast<Duration>(lag_meter_.lag().p99));
     if (now >= next_checkpoint_ && !checkpoint_under_way_ && !stopping_) {
         next_checkpoint_ = now + std::chrono::seconds(config_.training.checkpoint_seconds);
         checkpoint_under_way_ = trainer_.command(TakeCheckpoint{CheckpointReason::periodic});
@@ -380,6 +411,7 @@ void Driver::stop(const std::string& why) {
     }
     logger_->info("stopping reason={}", log_value(why));
     service_manager_.stopping();
+    gossip_->leave();  // while the last checkpoint is written
     stop_timer_.expires_after(stop_time_max);
     stop_timer_.async_wait([this](error_code error) {
         if (!error) give_up_stop();
@@ -395,6 +427,7 @@ void Driver::finish_stop() {
     stop_timer_.cancel();
     protocol_timer_.cancel();
     lag_meter_.stop();
+    gossip_->stop();
     link_->stop([this] {
         logger_->info("stopped samples={} applied={}", report_.statistics.samples, report_.applied.value);
         io_.stop();

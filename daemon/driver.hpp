@@ -26,6 +26,7 @@
 #include "daemon/control.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/feed.hpp"
+#include "daemon/gossip.hpp"
 #include "daemon/lag_meter.hpp"
 #include "daemon/link.hpp"
 #include "daemon/log.hpp"
@@ -56,6 +57,7 @@ public:
 
     // For the control API. A request that cannot be taken now (too many are waiting) answers with an error.
     StatusView status() const;
+    nlohmann::json peers() const;  // GET /peers
     void copy_model(std::function<void(Result<ModelCopied>)> reply);
     void write_checkpoint(std::function<void(Result<LogIndex>)> reply);
     // Examples of local programs, as rows of CSV without a header; only with source = "push".
@@ -110,6 +112,7 @@ private:
     Peer peer_;
     ServiceManager service_manager_;
     std::unique_ptr<Link> link_;
+    std::unique_ptr<Gossip> gossip_;
     Trainer trainer_;
     const std::unique_ptr<Feed> feed_;  // null: the data come from elsewhere
     Worker storage_worker_;

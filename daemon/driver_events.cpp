@@ -1,5 +1,6 @@
 // What happened in the protocol, as log lines and figures; and the view that status is made of.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "daemon/driver.hpp"
 
@@ -53,6 +54,19 @@ void Driver::carry_out_event(const Refused& event) {
     if (const auto suppressed = limiter_.allow("refused_message", clock_.now()))
         logger_->warn("message_refused peer={} reason={} suppressed={}", name_of(event.from),
                       log_value(event.reason), *suppressed);
+}
+
+nlohmann::json Driver::peers() const {
+    nlohmann::json view = gossip_->view();
+    const net::DatagramStatus& datagrams = link_->datagram_status();
+    const net::DatagramCounters& counters = link_->transport_counters().datagrams;
+    view["datagrams"] = {{"bound", datagrams.is_bound},
+                         {"problem", datagrams.problem},
+                         {"sent", counters.sent},
+                         {"received", counters.received},
+                         {"bytes_sent", counters.wire_bytes_sent},
+                         {"bytes_received", counters.wire_bytes_received}};
+    return view;
 }
 
 StatusView Driver::status() const {

@@ -5,6 +5,7 @@
 
 #include "net/hash.hpp"
 #include "protocol/limits.hpp"
+#include "protocol/membership/swim_codec.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -93,6 +94,9 @@ net::TransportHandlers Link::transport_handlers() {
     handlers.on_bulk_ready = [this](const PeerId& id) { send_held(id); };
     handlers.on_message = [this](const PeerId& id, net::Channel channel, net::Bytes bytes) {
         received(id, channel, std::move(bytes));
+    };
+    handlers.on_datagram = [this](const PeerId& id, net::Bytes bytes) {
+        handlers_.on_packet(id, swim::Transport::datagram, bytes);
     };
     handlers.on_disconnected = [this](const PeerId& id, const std::string& reason) {
         disconnected(id, reason);
@@ -205,6 +209,15 @@ void Link::send(std::vector<Send> sends) {
     }
 }
 
+void Link::send_packet(const PeerId& to, swim::Transport via, std::vector<std::byte> bytes) {
+    if (via == swim::Transport::datagram) {
+        static_cast<void>(transport_->send_datagram(to, bytes));
+    } else {
+        const auto shared = std::make_shared<const net::Bytes>(std::move(bytes));
+        static_cast<void>(transport_->send(to, net::Channel::control, shared));
+    }
+}
+
 void Link::send_encoded(const PeerId& to, const Outgoing& outgoing) {
     const net::Channel channel = is_bulk(outgoing.message) ? net::Channel::bulk : net::Channel::control;
     const net::SendResult result = transport_->send(to, channel, outgoing.bytes);
@@ -242,6 +255,8 @@ ModelExpectation Link::expectation() const {
 }
 
 void Link::received(const PeerId& id, net::Channel channel, net::Bytes bytes) {
+    if (channel == net::Channel::control && swim::is_packet(bytes))
+        return handlers_.on_packet(id, swim::Transport::stream, bytes);
     if (channel == net::Channel::control) return decoded(id, bytes.size(), decode(bytes, expectation()));
     decode_model(id, std::move(bytes));
 }

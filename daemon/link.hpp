@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "daemon/worker.hpp"
 #include "net/transport.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/membership/swim_messages.hpp"
 #include "protocol/output.hpp"
 
 namespace parley::daemon {
@@ -40,6 +42,8 @@ struct LinkHandlers {
     std::function<void(const PeerId&, const std::string& name, const std::string& address)> on_connected;
     std::function<void(const PeerId&)> on_disconnected;
     std::function<void(const PeerId&, const Message&)> on_message;
+    // Of the gossip membership.
+    std::function<void(const PeerId&, swim::Transport via, std::span<const std::byte> bytes)> on_packet;
 };
 
 class Link {
@@ -50,12 +54,14 @@ public:
     Link& operator=(const Link&) = delete;
 
     void send(std::vector<Send> sends);
+    void send_packet(const PeerId& to, swim::Transport via, std::vector<std::byte> bytes);
     void dial(const Dial& dial);
     void dial_seed(const Endpoint& seed);
     void stop(std::function<void()> done);
 
     std::uint16_t listen_port() const { return transport_->listen_port(); }
     const MessageCounters& messages() const { return messages_; }
+    const net::DatagramStatus& datagram_status() const { return transport_->datagram_status(); }
     const net::TransportCounters& transport_counters() const { return transport_->counters(); }
     struct RefusedConnection {
         std::string who;  // "192.0.2.7:4711 name-or-id"

@@ -243,4 +243,11 @@ std::size_t encoded_size(const Body& body) {
     return buffer.size() + 3;
 }
 
+bool is_packet(std::span<const std::byte> bytes) {
+    constexpr std::uint8_t array_mark = 0x90, mark_mask = 0xf0;  // a short array; its first element is one byte
+    if (bytes.size() < 2 || (std::to_integer<std::uint8_t>(bytes[0]) & mark_mask) != array_mark) return false;
+    const auto number = std::to_integer<std::uint8_t>(bytes[1]);
+    return number >= first_number && number < first_number + std::variant_size_v<Body>;
+}
+
 }  // namespace parley::swim

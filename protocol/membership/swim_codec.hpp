@@ -14,6 +14,9 @@ std::vector<std::byte> encode(const Packet& packet);
 // Of a datagram at most `packet_bytes_max`; only a PushPull may be longer, and only on a stream.
 Result<Packet> decode(std::span<const std::byte> bytes, Transport via);
 
+// Whether a message of a control connection is one of these packets, by its number; it may still be malformed.
+bool is_packet(std::span<const std::byte> bytes);
+
 // Bytes that this news takes in a packet.
 std::size_t encoded_size(const Update& update);
 // Bytes of the packet before any news, with room for the length of the list.
