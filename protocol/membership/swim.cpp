@@ -37,6 +37,7 @@ Swim::Swim(SwimConfig config, Rng rng, Instant now)
       push_pull_due_(now + uniform_duration(rng_, config_.timing.push_pull_interval)),
       rejoin_due_(now),
       reap_due_(now + config_.timing.reap_interval),
+      last_news_(now),
       last_input_(now) {
     for (const auto& member : config_.enrolled)
         table_.enroll(member.id, member.name, member.addresses);
@@ -257,6 +258,7 @@ void Swim::learn_about_self(Instant now, const Update& update) {
 }
 
 void Swim::refute(Incarnation at_least) {
+    last_news_ = last_input_;
     self_.incarnation = std::max(self_.incarnation, at_least).next();
     if (!is_leaving_) queue_.put(self_);
 }
@@ -266,6 +268,7 @@ void Swim::react(Instant now, const Update& update, const MemberTable::Change& c
     if (change.conflict) output_.events.emplace_back(*change.conflict);
     if (change.table_full || (change.conflict && !change.is_news)) ++counters_.refused;
     if (!change.is_news) return;
+    last_news_ = now;
     queue_.put(update);
     if (is_live(change.after)) member_live(id, change);
     else if (is_live(change.before)) member_gone(now, update);

@@ -10,7 +10,8 @@
 //                                 none: suspect, which is gossiped; whoever fails to reach it too confirms
 // A suspect that hears of it refutes with a higher incarnation. One that does not within the suspicion's time is
 // dead: MemberRemoved, once, in that same step. News rides on pings, acks and on gossip to members in random order. Every 30 s
-// two members compare tables over the stream; members who are away are tried again for ever.
+// two members compare tables over the stream, and pings compare them when there was no news for a while; members who
+// are away are tried again for ever.
 //
 // It says whom to ask and whom to reach; it never decides a quorum. The driver sends what `take_output` says in its
 // order, on a stream it opens to one of `addresses_of` when there is none. A packet for a member that cannot be
@@ -175,6 +176,8 @@ private:
     void probe_answered(Instant now, const PeerId& from, Transport via);
     void advance_probe(Instant now);
     void advance_relays(Instant now);
+    [[nodiscard]] Ping ping(Instant now, std::uint32_t sequence) const;
+    [[nodiscard]] bool is_quiet(Instant now) const { return now - last_news_ >= config_.timing.quiet; }
     void receive(Instant now, const PeerId& from, Transport via, const Gossip& m);
     void receive(Instant now, const PeerId& from, Transport via, const Ping& m);
     void receive(Instant now, const PeerId& from, Transport via, const PingRequest& m);
@@ -210,6 +213,8 @@ private:
     Instant push_pull_due_;
     Instant rejoin_due_;
     Instant reap_due_;
+    Instant last_news_;                      // this table changed
+    Instant repair_due_{};
     Instant last_input_;
     Instant armed_ = never;                  // when we said we wanted to be woken
     Instant foreign_boot_due_{};             // from here on another process of our key is answered again

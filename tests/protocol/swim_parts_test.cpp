@@ -16,7 +16,7 @@ MemberTable make_table() { return {peer(1), description(1), SwimTiming{}}; }
 
 std::vector<Packet> samples() {
     return {{Gossip{}, {alive(2, 7), suspect(3, 4, 2), dead(4, 5, 3), left(5, 6)}},
-            {Ping{1}, {}},
+            {Ping{1, 1}, {}},
             {PingRequest{2, peer(9), true}, {suspect(3, 4, 2)}},
             {Ack{3}, {alive(2)}},
             {Nack{4}, {}},

@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(whoever_is_dead_to_us_and_speaks_is_told) {
     Bench bench(4);
     bench.hear(2, dead(3, 1, 2));
     bench.forget();
-    bench.receive(3, {Ping{5}, {}});
+    bench.receive(3, {Ping{5, 0}, {}});
     BOOST_REQUIRE(bench.sent<Ack>().size() == 1U);
     BOOST_TEST((bench.sent<Ack>()[0].packet.updates.front() == Update(dead(3, 1, 1))));
     bench.receive(3, {Gossip{}, {alive(3, 2)}});
@@ -368,14 +368,32 @@ BOOST_AUTO_TEST_CASE(a_death_in_another_table_is_a_suspicion_here_and_none_over_
     BOOST_TEST(answer.members[0].member.incarnation.value == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(a_newcomer_learns_of_the_dead_without_an_event) {
-    Bench bench(2);
+BOOST_AUTO_TEST_CASE(a_ping_shows_that_news_was_missed_once_it_is_quiet) {
+    Bench bench(3);
+    bench.receive(2, {Ping{1, 12345}, {}});
+    BOOST_TEST(bench.sent<PushPull>().empty());  // news may be under way
+    bench.run_until(at(10s), {2, 3});
+    bench.forget();
+    const SwimSend ping = bench.wait_for<Ping>();
+    BOOST_TEST(std::get<Ping>(ping.packet.body).digest == bench.swim.digest());
+    bench.receive(2, {Ping{2, bench.swim.digest()}, {}});
+    bench.receive(2, {Ping{3, 0}, {}});
+    BOOST_TEST(bench.sent<PushPull>().empty());
+    bench.receive(2, {Ping{4, 12345}, {}});
+    bench.receive(3, {Ping{5, 12345}, {}});
+    BOOST_TEST(bench.sent<PushPull>().size() == 1U);  // and not to everybody at once
+}
+
+BOOST_AUTO_TEST_CASE(a_newcomer_takes_in_the_living_and_of_the_others_the_enrolled) {
+    SwimConfig config = swim_config();
+    config.enrolled.push_back({peer(7), "", {}});
+    Bench bench(2, config);
     bench.receive(2, {PushPull{false, {{alive(7), State::dead}, {alive(8), State::left}, {alive(9), State::suspect}}}, {}},
                   Transport::stream);
     BOOST_TEST(bench.seen<MemberRemoved>().empty());
     BOOST_TEST(bench.seen<MemberJoined>().size() == 1U);
     BOOST_TEST((bench.state(7) == State::dead));
-    BOOST_TEST((bench.state(8) == State::left));
+    BOOST_TEST(bench.swim.table().find(peer(8)) == nullptr);
     BOOST_TEST((bench.state(9) == State::suspect));
 }
 
