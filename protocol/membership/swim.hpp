@@ -149,7 +149,7 @@ private:
 
     Swim(SwimConfig config, Rng rng, Instant now);
 
-    // swim.cpp: time, news, tables
+    // swim.cpp: time and news
     void begin(Instant now);
     void end(Instant now);
     void learn(Instant now, const Update& update);
@@ -160,12 +160,14 @@ private:
     void suspect(Instant now, const PeerId& id, const PeerId& accuser);
     void confirm(const Suspect& news);
     void refute(Incarnation at_least);
-    void merge(Instant now, const Entry& entry);
     void advance_suspicions(Instant now);
     void advance_gossip(Instant now);
+    [[nodiscard]] std::optional<PeerId> next_listener();
+
+    // swim_tables.cpp: whole tables, and members who are away
     void advance_tables(Instant now);
     void rejoin(Instant now);
-    [[nodiscard]] std::optional<PeerId> next_listener();
+    void merge(Instant now, const Entry& entry);
     [[nodiscard]] bool sees_few() const;
     [[nodiscard]] PushPull own_table(bool wants_reply) const;
 

@@ -8,7 +8,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 (cd "$root" && tar cf - --exclude=./build --exclude=./.git .) | tar xf - -C "$copy"
 build() { ${BUILD_WRAPPER:-} cmake --build "$copy/build" -j "${JOBS:-2}" --target "$@" >"$copy/build.log" 2>&1; }
-units="protocol_swim_parts_test protocol_swim_test"
+units="protocol_swim_parts_test protocol_swim_test protocol_swim_tables_test"
 # The first test that fails, or nothing.
 failing() {
     local test
