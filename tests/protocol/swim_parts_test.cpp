@@ -42,6 +42,12 @@ BOOST_AUTO_TEST_CASE(every_packet_survives_the_wire_and_its_size_is_foretold) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_bytes_of_a_ping_are_those_of_the_specification) {
+    const auto bytes = encode({Ping{7, 0}, {}});
+    const std::vector<std::byte> expected{std::byte{0x94}, std::byte{0x15}, std::byte{0x07}, std::byte{0x00}, std::byte{0x90}};
+    BOOST_TEST((bytes == expected));
+}
+
 BOOST_AUTO_TEST_CASE(the_longest_description_fits_into_a_datagram_behind_any_small_body) {
     Alive longest = alive(2, std::uint64_t{1} << 62U, ~std::uint64_t{0});
     longest.description.name = std::string(swim::limits::name_bytes_max, 'n');
