@@ -23,15 +23,13 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
     return hash ^ (hash >> 29U);
 }
 
-// A suspicion is not mixed in: it is settled by itself within seconds.
-std::uint64_t mix(std::uint64_t hash, const PeerId& id, Incarnation incarnation, State state) {
+std::uint64_t mix(std::uint64_t hash, const PeerId& id, Incarnation incarnation) {
     std::uint64_t word = 0;
     for (std::size_t i = 0; i < id.bytes.size(); ++i) {
         word = word << 8U | id.bytes[i];
         if (i % 8 == 7) hash = mix(hash, word);
     }
-    hash = mix(hash, incarnation.value);
-    return mix(hash, static_cast<std::uint64_t>(is_live(state) ? State::alive : state));
+    return mix(hash, incarnation.value);
 }
 
 }  // namespace
@@ -165,6 +163,8 @@ MemberTable::Change MemberTable::apply(Instant now, const Update& update) {
 
 MemberTable::Change MemberTable::adopt(Instant now, const Entry& entry) {
     CHECK(entry.member.id != self_);
+    // Taken in from one another's tables, the dead would be forgotten by nobody.
+    if (!is_live(entry.state) && !members_.contains(entry.member.id)) return {};
     Change change = apply_alive(now, entry.member);
     if (!change.is_news || change.before != State::unknown || entry.state == State::alive) return change;
     set_state(now, members_.at(entry.member.id), entry.state, change);
@@ -213,15 +213,15 @@ std::uint64_t MemberTable::digest(const Alive& self) const {
     std::uint64_t hash = 0xcbf29ce484222325U;
     bool is_self_mixed = false;
     const auto mix_self = [&] {
-        if (!is_self_mixed) hash = mix(hash, self.id, self.incarnation, State::alive);
+        if (!is_self_mixed) hash = mix(hash, self.id, self.incarnation);
         is_self_mixed = true;
     };
     for (const auto& [id, member] : members_) {
         if (self.id < id) mix_self();
-        if (member.state != State::unknown) hash = mix(hash, id, member.news.incarnation, member.state);
+        if (is_live(member.state)) hash = mix(hash, id, member.news.incarnation);
     }
     mix_self();
-    return hash;
+    return std::max<std::uint64_t>(hash, 1);  // 0 says: none
 }
 
 void MemberTable::check_invariants() const {

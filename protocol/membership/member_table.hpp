@@ -71,7 +71,8 @@ public:
     void enroll(const PeerId& id, const std::string& name, const std::vector<std::string>& addresses);
     // About anybody but this peer itself.
     [[nodiscard]] Change apply(Instant now, const Update& update);
-    // A member nobody here has seen, from another peer's table, as it is there.
+    // A member never seen here, from another peer's table, as it is there. The dead and those who left are taken in
+    // only when they are enrolled.
     [[nodiscard]] Change adopt(Instant now, const Entry& entry);
     // Returns true when that is another address than before.
     bool observe_address(const PeerId& id, const std::string& address);
@@ -85,7 +86,8 @@ public:
     [[nodiscard]] const std::map<PeerId, Member>& members() const { return members_; }
     [[nodiscard]] const std::vector<PeerId>& live() const { return live_; }  // sorted; without this peer
     [[nodiscard]] std::size_t live_count() const { return live_.size() + 1; }
-    // Two tables with one digest hold the same live, dead and left members of the same incarnations.
+    // Two tables with one digest hold the same live members in the same incarnations. Suspicions are settled by
+    // themselves within seconds. Never 0.
     [[nodiscard]] std::uint64_t digest(const Alive& self) const;
 
     void check_invariants() const;

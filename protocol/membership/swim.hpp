@@ -10,7 +10,8 @@
 //                                 none: suspect, which is gossiped; whoever fails to reach it too confirms
 // A suspect that hears of it refutes with a higher incarnation. One that does not within the suspicion's time is
 // dead: MemberRemoved, once, in that same step. News rides on pings, acks and on gossip to members in random order. Every 30 s
-// two members compare tables over the stream; members who are away are tried again for ever.
+// two members compare tables over the stream, and pings compare them when there was no news for a while; members who
+// are away are tried again for ever.
 //
 // It says whom to ask and whom to reach; it never decides a quorum. The driver sends what `take_output` says in its
 // order, on a stream it opens to one of `addresses_of` when there is none. A packet for a member that cannot be
@@ -148,7 +149,7 @@ private:
 
     Swim(SwimConfig config, Rng rng, Instant now);
 
-    // swim.cpp: time, news, tables
+    // swim.cpp: time and news
     void begin(Instant now);
     void end(Instant now);
     void learn(Instant now, const Update& update);
@@ -159,12 +160,14 @@ private:
     void suspect(Instant now, const PeerId& id, const PeerId& accuser);
     void confirm(const Suspect& news);
     void refute(Incarnation at_least);
-    void merge(Instant now, const Entry& entry);
     void advance_suspicions(Instant now);
     void advance_gossip(Instant now);
+    [[nodiscard]] std::optional<PeerId> next_listener();
+
+    // swim_tables.cpp: whole tables, and members who are away
     void advance_tables(Instant now);
     void rejoin(Instant now);
-    [[nodiscard]] std::optional<PeerId> next_listener();
+    void merge(Instant now, const Entry& entry);
     [[nodiscard]] bool sees_few() const;
     [[nodiscard]] PushPull own_table(bool wants_reply) const;
 
@@ -175,6 +178,8 @@ private:
     void probe_answered(Instant now, const PeerId& from, Transport via);
     void advance_probe(Instant now);
     void advance_relays(Instant now);
+    [[nodiscard]] Ping ping(Instant now, std::uint32_t sequence) const;
+    [[nodiscard]] bool is_quiet(Instant now) const { return now - last_news_ >= config_.timing.quiet; }
     void receive(Instant now, const PeerId& from, Transport via, const Gossip& m);
     void receive(Instant now, const PeerId& from, Transport via, const Ping& m);
     void receive(Instant now, const PeerId& from, Transport via, const PingRequest& m);
@@ -210,6 +215,8 @@ private:
     Instant push_pull_due_;
     Instant rejoin_due_;
     Instant reap_due_;
+    Instant last_news_;                      // this table changed
+    Instant repair_due_{};
     Instant last_input_;
     Instant armed_ = never;                  // when we said we wanted to be woken
     Instant foreign_boot_due_{};             // from here on another process of our key is answered again

@@ -58,8 +58,9 @@ struct BodyWriter {
     }
     void operator()(const Gossip&) const { start(0); }
     void operator()(const Ping& m) const {
-        start(1);
+        start(2);
         out.pack_uint32(m.sequence);
+        out.pack_uint64(m.digest);
     }
     void operator()(const PingRequest& m) const {
         start(3);
@@ -187,7 +188,7 @@ PushPull read_push_pull(FieldReader& in) {
 Body read_body(std::uint64_t number, FieldReader& in) {
     switch (number) {
         case 20: return Gossip{};
-        case 21: return Ping{read_small(in, "sequence")};
+        case 21: return Ping{read_small(in, "sequence"), in.unsigned_number("digest")};
         case 22: {
             PingRequest m{read_small(in, "sequence"), {}, false};
             m.target.bytes = in.bytes32("target");

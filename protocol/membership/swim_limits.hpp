@@ -19,6 +19,8 @@ struct SwimTiming {
     Duration push_pull_interval = 30s;       // of the whole table, slower above 32 members
     Duration rejoin_alone = 10s;             // while fewer than half are seen
     Duration rejoin = 60s;                   // else; for ever
+    Duration quiet = 3s;                     // without news, before pings compare tables
+    Duration repair_interval = 10s;          // between two tables that a peer sends because of a ping
     Duration reap_after = 24h;               // a member that is not enrolled is forgotten when away this long
     Duration reap_interval = 60s;
     Duration pause_tolerated = 250ms;        // a later wake-up is a pause of this process

@@ -15,6 +15,8 @@ void Swim::advance_probe(Instant now) {
     if (!probe_ && (probe_due_ <= now || urgent_)) start_probe(now);
 }
 
+Ping Swim::ping(Instant now, std::uint32_t sequence) const { return {sequence, is_quiet(now) ? digest() : 0}; }
+
 void Swim::start_probe(Instant now) {
     const Duration interval = health_.scale(config_.timing.probe_interval);
     probe_due_ = now + interval;
@@ -29,8 +31,8 @@ void Swim::start_probe(Instant now) {
     std::vector<Update> first;
     if (config_.lifeguard && member.state == State::suspect)
         first.emplace_back(Suspect{*target, member.news.incarnation, config_.id});
-    send(*target, Transport::datagram, Ping{probe_->sequence}, std::move(first));
-    if (member.reach.udp_blocked) send(*target, Transport::stream, Ping{probe_->sequence});
+    send(*target, Transport::datagram, ping(now, probe_->sequence), std::move(first));
+    if (member.reach.udp_blocked) send(*target, Transport::stream, ping(now, probe_->sequence));
 }
 
 // SWIM 4.1: k members ping it for us, around whatever is wrong with our own way. And over the stream, for networks that
@@ -41,7 +43,7 @@ void Swim::ask_others() {
         ++counters_.indirect_probes;
         send(helper, transport_to(helper), PingRequest{probe_->sequence, probe_->target, config_.lifeguard});
     }
-    send(probe_->target, Transport::stream, Ping{probe_->sequence});
+    send(probe_->target, Transport::stream, Ping{probe_->sequence, 0});
 }
 
 // The interval is over without an answer by datagram.
@@ -95,13 +97,16 @@ void Swim::advance_relays(Instant now) {
 
 void Swim::receive(Instant, const PeerId&, Transport, const Gossip&) {}
 
-void Swim::receive(Instant, const PeerId& from, Transport via, const Ping& m) {
+void Swim::receive(Instant now, const PeerId& from, Transport via, const Ping& m) {
     std::vector<Update> first;
     // Whoever is dead to us and speaks is told so, and refutes.
     if (const Member* member = table_.find(from); member != nullptr && member->state == State::dead)
         first.emplace_back(Dead{from, member->news.incarnation, config_.id});
     if (is_leaving_) first.emplace_back(Left{config_.id, self_.incarnation});
     send(from, via, Ack{m.sequence}, std::move(first));
+    if (m.digest == 0 || is_leaving_ || !is_quiet(now) || now < repair_due_ || m.digest == digest()) return;
+    repair_due_ = now + jittered(config_.timing.repair_interval);
+    send(from, Transport::stream, own_table(true));
 }
 
 void Swim::receive(Instant now, const PeerId& from, Transport via, const PingRequest& m) {
@@ -118,7 +123,7 @@ void Swim::receive(Instant now, const PeerId& from, Transport via, const PingReq
     // Lifeguard: the nack comes at 80% of the timeout, so that it is there in time.
     const Instant nack_due = m.wants_nack ? now + config_.timing.probe_timeout * 4 / 5 : never;
     relays_.emplace(sequence, Relay{from, m.sequence, m.target, nack_due, now + config_.timing.probe_interval});
-    send(m.target, Transport::datagram, Ping{sequence});
+    send(m.target, Transport::datagram, Ping{sequence, 0});
 }
 
 void Swim::receive(Instant now, const PeerId& from, Transport via, const Ack& m) {

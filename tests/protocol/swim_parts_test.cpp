@@ -16,7 +16,7 @@ MemberTable make_table() { return {peer(1), description(1), SwimTiming{}}; }
 
 std::vector<Packet> samples() {
     return {{Gossip{}, {alive(2, 7), suspect(3, 4, 2), dead(4, 5, 3), left(5, 6)}},
-            {Ping{1}, {}},
+            {Ping{1, 1}, {}},
             {PingRequest{2, peer(9), true}, {suspect(3, 4, 2)}},
             {Ack{3}, {alive(2)}},
             {Nack{4}, {}},
@@ -40,6 +40,12 @@ BOOST_AUTO_TEST_CASE(every_packet_survives_the_wire_and_its_size_is_foretold) {
         BOOST_TEST(bytes.size() <= size);
         BOOST_TEST(bytes.size() + 3 >= size);
     }
+}
+
+BOOST_AUTO_TEST_CASE(the_bytes_of_a_ping_are_those_of_the_specification) {
+    const auto bytes = encode({Ping{7, 0}, {}});
+    const std::vector<std::byte> expected{std::byte{0x94}, std::byte{0x15}, std::byte{0x07}, std::byte{0x00}, std::byte{0x90}};
+    BOOST_TEST((bytes == expected));
 }
 
 BOOST_AUTO_TEST_CASE(the_longest_description_fits_into_a_datagram_behind_any_small_body) {
