@@ -18,6 +18,8 @@ namespace {
 
 // For the last checkpoint, on a slow host too; the goodbye takes 2 s more, and systemd kills after 45 s.
 constexpr std::chrono::seconds stop_time_max{40};
+// For the gossip to tell everybody that this peer leaves.
+constexpr std::chrono::seconds goodbye_time_max{1};
 constexpr std::chrono::seconds tick_interval{1};
 
 // What others are told to dial: nothing when only they can know (every address, or a port not chosen yet).
@@ -427,6 +429,18 @@ void Driver::finish_stop() {
     stop_timer_.cancel();
     protocol_timer_.cancel();
     lag_meter_.stop();
+    stop_timer_.expires_after(goodbye_time_max);
+    stop_timer_.async_wait([this](error_code error) {
+        if (!error) say_goodbye();
+    });
+    gossip_->when_left([this] {
+        stop_timer_.cancel();
+        say_goodbye();
+    });
+}
+
+void Driver::say_goodbye() {
+    if (std::exchange(said_goodbye_, true)) return;  // the timer's turn may have come as well
     gossip_->stop();
     link_->stop([this] {
         logger_->info("stopped samples={} applied={}", report_.statistics.samples, report_.applied.value);

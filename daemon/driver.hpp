@@ -97,6 +97,7 @@ private:
     void tick();  // once a second: rates, watchdog, periodic checkpoint
     void fail(ExitCode code, const std::string& message);
     void finish_stop();
+    void say_goodbye();
     void give_up_stop();
 
     boost::asio::io_context& io_;
@@ -138,6 +139,7 @@ private:
     bool carrying_out_ = false;
     bool stopping_ = false;
     bool stopped_ = false;
+    bool said_goodbye_ = false;
     ExitReason exit_reason_{exit_ok, "stopped"};
 };
 

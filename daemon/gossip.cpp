@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <utility>
 
 #include "protocol/membership/swim_codec.hpp"
 
@@ -79,6 +80,11 @@ void Gossip::leave() {
     carry_out();
 }
 
+void Gossip::when_left(std::function<void()> done) {
+    when_left_ = std::move(done);
+    carry_out();
+}
+
 void Gossip::received(const PeerId& from, swim::Transport via, std::span<const std::byte> bytes) {
     const auto packet = swim::decode(bytes, via);
     if (!packet) {
@@ -99,6 +105,7 @@ void Gossip::carry_out() {
     for (const swim::SwimEvent& event : output.events)
         note(event);
     arm();
+    if (when_left_ && swim_.has_left()) std::exchange(when_left_, nullptr)();
 }
 
 void Gossip::arm() {

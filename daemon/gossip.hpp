@@ -32,6 +32,8 @@ public:
     void start() { carry_out(); }
     void stop() { timer_.cancel(); }
     void leave();
+    // Calls `done` once, when everybody in reach has been told; at once if so already.
+    void when_left(std::function<void()> done);
     void connected(const PeerId& id, const std::string& address);
     void disconnected(const PeerId& id);
     void received(const PeerId& from, swim::Transport via, std::span<const std::byte> bytes);
@@ -54,6 +56,7 @@ private:
     boost::asio::steady_timer timer_;
     Instant armed_for_ = never;
     std::uint64_t malformed_ = 0;
+    std::function<void()> when_left_;
 };
 
 }  // namespace parley::daemon
