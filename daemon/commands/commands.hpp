@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "daemon/exit_codes.hpp"
@@ -38,5 +39,8 @@ struct PeerChoice {
     // Fails if the config cannot be read.
     Result<std::filesystem::path> find_socket() const;
 };
+
+// Asks the peer for `target` and prints the answer: as it is, or by `print`, which may throw nlohmann::json::exception.
+int show_answer(const PeerChoice& choice, const char* target, bool as_json, void (*print)(const nlohmann::json&));
 
 }  // namespace parley::daemon

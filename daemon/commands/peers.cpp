@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/commands/commands.hpp"
-#include "daemon/control_client.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -46,24 +45,6 @@ void print_peers(const json& peers) {
     if (!problem.empty()) fmt::print("           UDP FAILS: {}; connections carry the gossip meanwhile\n", problem);
 }
 
-int run_peers(const PeerChoice& choice, bool as_json) {
-    const auto socket = choice.find_socket();
-    if (!socket) return complain(exit_usage, socket.error().message);
-    const auto peers = ask_json(*socket, "/peers");
-    if (!peers) return complain(exit_not_running, peers.error().message);
-    if (as_json) {
-        std::printf("%s\n", peers->dump(2).c_str());
-        return exit_ok;
-    }
-    try {
-        print_peers(*peers);
-    } catch (const json::exception& error) {
-        return complain(exit_failure, std::string("parleyd is of another version than parley (") + error.what() +
-                                          "); use --json");
-    }
-    return exit_ok;
-}
-
 }  // namespace
 
 void add_peers(CLI::App& app, CommandResult& result) {
@@ -72,7 +53,7 @@ void add_peers(CLI::App& app, CommandResult& result) {
     CLI::App* command = app.add_subcommand("peers", "who is there, as a running peer sees it");
     choice->add_options(*command);
     command->add_flag("--json", *as_json, "everything, as one JSON object");
-    command->callback([choice, as_json, &result] { result.exit_code = run_peers(*choice, *as_json); });
+    command->callback([choice, as_json, &result] { result.exit_code = show_answer(*choice, "/peers", *as_json, print_peers); });
 }
 
 }  // namespace parley::daemon

@@ -77,24 +77,6 @@ void print_status(const json& status) {
     if (!error.empty()) fmt::print("last error {}\n", error);
 }
 
-int run(const PeerChoice& choice, bool as_json) {
-    const auto socket = choice.find_socket();
-    if (!socket) return complain(exit_usage, socket.error().message);
-    const auto status = ask_json(*socket, "/status");
-    if (!status) return complain(exit_not_running, status.error().message);
-    if (as_json) {
-        std::printf("%s\n", status->dump(2).c_str());
-        return exit_ok;
-    }
-    try {
-        print_status(*status);
-    } catch (const json::exception& error) {
-        return complain(exit_failure, std::string("parleyd is of another version than parley (") +
-                                          error.what() + "); use --json");
-    }
-    return exit_ok;
-}
-
 }  // namespace
 
 void add_status(CLI::App& app, CommandResult& result) {
@@ -103,7 +85,7 @@ void add_status(CLI::App& app, CommandResult& result) {
     CLI::App* command = app.add_subcommand("status", "what a running peer and its group are doing");
     choice->add_options(*command);
     command->add_flag("--json", *as_json, "everything, as one JSON object");
-    command->callback([choice, as_json, &result] { result.exit_code = run(*choice, *as_json); });
+    command->callback([choice, as_json, &result] { result.exit_code = show_answer(*choice, "/status", *as_json, print_status); });
 }
 
 }  // namespace parley::daemon

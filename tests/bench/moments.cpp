@@ -1,8 +1,8 @@
 // What should become of the optimizer's moments when an average is applied? m learners in lock step under Algorithm 1
 // (PAPER.md), for keep, reset and average; prints a table. Not a test.
-//   moments graphical-model BATCHES THRESHOLD_SGD THRESHOLD_ADAM
-//   moments mnist DIRECTORY BATCHES THRESHOLD_SGD THRESHOLD_ADAM
-// BATCHES are those of each of the m = 10 learners, of 10 samples.
+//   moments graphical-model BATCHES OPTIMIZER THRESHOLD
+//   moments mnist DIRECTORY BATCHES OPTIMIZER THRESHOLD
+// BATCHES are those of each of the m = 10 learners, of 10 samples. OPTIMIZER: sgd (0.02, momentum 0.9) or adam (0.001).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -147,35 +147,29 @@ Outcome run(const Task& task, MomentsAtAverage moments, std::uint64_t batches, d
     return outcome;
 }
 
-void compare(Task task, std::uint64_t batches, double sgd_threshold, double adam_threshold) {
+void compare(Task task, std::uint64_t batches, const OptimizerConfig& optimizer, double threshold) {
     std::printf("| optimizer | moments | loss per sample | accuracy | full / partial | MB |\n|---|---|---:|---:|---:|---:|\n");
-    for (const OptimizerConfig& optimizer :
-         {OptimizerConfig{.learning_rate = 0.02f, .momentum = 0.9f},
-          OptimizerConfig{.kind = OptimizerKind::adam, .learning_rate = 0.001f}}) {
-        task.config.optimizer = optimizer;
-        const double threshold = optimizer.kind == OptimizerKind::sgd ? sgd_threshold : adam_threshold;
-        for (const auto& [moments, name] : {std::pair{MomentsAtAverage::keep, "keep"},
-                                            {MomentsAtAverage::reset, "reset"},
-                                            {MomentsAtAverage::average, "average"}}) {
-            Outcome sum;
-            double least = 1, most = 0;
-            constexpr std::uint64_t seeds = 3;
-            for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-                const Outcome one = run(task, moments, batches, threshold, seed);
-                sum.loss += one.loss / seeds;
-                sum.accuracy += one.accuracy / seeds;
-                least = std::min(least, one.accuracy);
-                most = std::max(most, one.accuracy);
-                sum.full += one.full;
-                sum.partial += one.partial;
-                sum.megabytes += one.megabytes / seeds;
-            }
-            std::printf("| %s | %s | %.4f | %.4f (%.4f-%.4f) | %.0f / %.0f | %.0f |\n",
-                        std::string(optimizer_name(optimizer.kind)).c_str(), name, sum.loss, sum.accuracy, least, most,
-                        static_cast<double>(sum.full) / seeds, static_cast<double>(sum.partial) / seeds,
-                        sum.megabytes);
-            std::fflush(stdout);
+    task.config.optimizer = optimizer;
+    for (const auto& [moments, name] : {std::pair{MomentsAtAverage::keep, "keep"},
+                                        {MomentsAtAverage::reset, "reset"},
+                                        {MomentsAtAverage::average, "average"}}) {
+        Outcome sum;
+        double least = 1, most = 0;
+        constexpr std::uint64_t seeds = 3;
+        for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+            const Outcome one = run(task, moments, batches, threshold, seed);
+            sum.loss += one.loss / seeds;
+            sum.accuracy += one.accuracy / seeds;
+            least = std::min(least, one.accuracy);
+            most = std::max(most, one.accuracy);
+            sum.full += one.full;
+            sum.partial += one.partial;
+            sum.megabytes += one.megabytes / seeds;
         }
+        std::printf("| %s | %s | %.4f | %.4f (%.4f-%.4f) | %.0f / %.0f | %.0f |\n",
+                    std::string(optimizer_name(optimizer.kind)).c_str(), name, sum.loss, sum.accuracy, least, most,
+                    static_cast<double>(sum.full) / seeds, static_cast<double>(sum.partial) / seeds, sum.megabytes);
+        std::fflush(stdout);
     }
 }
 
@@ -209,16 +203,15 @@ Task mnist(const std::string& directory) {
 
 int main(int count, char** arguments) {
     const std::string what = count > 1 ? arguments[1] : "";
-    const auto number = [&](int index) { return std::strtod(arguments[index], nullptr); };
-    if (what == "graphical-model" && count == 5) {
-        compare(graphical_model(), static_cast<std::uint64_t>(number(2)), number(3), number(4));
-        return 0;
+    const bool is_mnist = what == "mnist" && count == 6, is_drift = what == "graphical-model" && count == 5;
+    const std::string optimizer = is_mnist || is_drift ? arguments[count - 2] : "";
+    if (optimizer != "sgd" && optimizer != "adam") {
+        std::fprintf(stderr, "usage: moments graphical-model BATCHES sgd|adam THRESHOLD\n"
+                             "       moments mnist DIRECTORY BATCHES sgd|adam THRESHOLD\n");
+        return 2;
     }
-    if (what == "mnist" && count == 6) {
-        compare(mnist(arguments[2]), static_cast<std::uint64_t>(number(3)), number(4), number(5));
-        return 0;
-    }
-    std::fprintf(stderr, "usage: moments graphical-model BATCHES THRESHOLD_SGD THRESHOLD_ADAM\n"
-                         "       moments mnist DIRECTORY BATCHES THRESHOLD_SGD THRESHOLD_ADAM\n");
-    return 2;
+    const OptimizerConfig sgd{.learning_rate = 0.02f, .momentum = 0.9f};
+    const OptimizerConfig adam{.kind = OptimizerKind::adam, .learning_rate = 0.001f};
+    compare(is_mnist ? mnist(arguments[2]) : graphical_model(), std::strtoull(arguments[count - 3], nullptr, 10),
+            optimizer == "sgd" ? sgd : adam, std::strtod(arguments[count - 1], nullptr));
 }
