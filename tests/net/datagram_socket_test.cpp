@@ -264,6 +264,11 @@ BOOST_AUTO_TEST_CASE(a_closed_socket_calls_no_handler_and_frees_its_port) {
     BOOST_TEST(b.arrived.size() == 1u);
     BOOST_TEST(!b.send(bob, payload_of(1)));
     udp::socket next(io, udp::endpoint(loopback, port));
+    a.socket->close();  // while it waits for a datagram
+    run_for({&io}, std::chrono::milliseconds(10));
+    BOOST_TEST(a.counters->receive_failed == 0u);
+    BOOST_TEST(a.statuses.size() == 1u);  // it was bound
+    BOOST_TEST(b.statuses.size() == 1u);
     const std::weak_ptr<DatagramSocket> gone = b.socket;
     b.socket = a.socket;
     io.restart();

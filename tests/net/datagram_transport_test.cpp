@@ -96,6 +96,20 @@ BOOST_AUTO_TEST_CASE(a_peer_sent_away_is_not_heard_from_that_instant) {
     BOOST_TEST(!send(a, b));
 }
 
+BOOST_AUTO_TEST_CASE(a_datagram_whose_event_still_waits_goes_with_its_peer) {
+    io_context io;
+    Node a(io, {.identity = 1});
+    Node b(io, {.identity = 2});
+    BOOST_REQUIRE(connect(io, a, b));
+    a.forget(b);
+    BOOST_TEST(send(a, b));
+    // run_until looks after each handler: the datagram is opened, its event not yet told.
+    BOOST_REQUIRE(run_until({&io}, [&] { return b.transport->counters().datagrams.received == 1; }));
+    b.transport->disconnect(a.id(), "revoked");
+    BOOST_REQUIRE(run_until({&io}, [&] { return !a.disconnected.empty(); }));
+    BOOST_TEST(b.datagrams.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_recorded_datagram_opens_once_and_in_no_later_session) {
     io_context io;
     udp::socket recorder(io);  // where b's datagrams arrive, until b gets its port
