@@ -16,7 +16,7 @@ using boost::system::error_code;
 
 namespace {
 
-// For the last checkpoint, on a slow host too; the goodbye takes 2 s more, and systemd kills after 45 s.
+// For the last checkpoint, on a slow host too; the goodbyes take 3 s more, and systemd kills after 45 s.
 constexpr std::chrono::seconds stop_time_max{40};
 // For the gossip to tell everybody that this peer leaves.
 constexpr std::chrono::seconds goodbye_time_max{1};
