@@ -8,6 +8,7 @@
 #include "daemon/setup.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
 #include "net/hash.hpp"
+#include "protocol/membership/swim_codec.hpp"
 
 namespace parley::daemon {
 
@@ -30,11 +31,18 @@ std::string own_address(const PeerSettings& peer) {
     return peer.listen;
 }
 
+std::uint64_t drawn() {
+    std::random_device entropy;
+    return (std::uint64_t{entropy()} << 32U) ^ entropy();
+}
+
 PeerConfig peer_config(const Config& config, const Recovered& recovered) {
     return {.self = recovered.identity.id(),
             .name = config.peer.name,
             .address = own_address(config.peer),
             .voters = recovered.voters,
+            .known = recovered.known,
+            .boot = drawn(),
             .divergence_threshold = config.averaging.divergence_threshold,
             .parameter_count = recovered.initial_model->size(),
             .model_count = recovered.learner.parameter_count(),
@@ -43,29 +51,9 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .timing = config.cluster.profile == TimingProfile::fast ? Timing::fast() : Timing{}};
 }
 
-swim::SwimConfig swim_config(const Config& config, const Recovered& recovered) {
-    swim::SwimConfig swim{.id = recovered.identity.id(),
-                          .description = {.name = config.peer.name, .addresses = {}, .fingerprint = {}},
-                          .boot = 0,
-                          .incarnation = recovered.persisted.incarnation,
-                          .enrolled = {},
-                          .timing = {}};
-    const std::string address = own_address(config.peer);
-    if (!address.empty()) swim.description.addresses.push_back(address);
-    for (const PeerId& voter : recovered.voters)
-        if (voter != swim.id) swim.enrolled.push_back({voter, {}, {}});
-    return swim;
-}
-
 TrainerConfig trainer_config(const Config& config) {
     return {.check_period = config.averaging.check_period,
             .batches_per_second_max = config.data.batches_per_second};
-}
-
-// Elections must not run in step: the seed is the one thing here that is really random.
-Rng seeded_rng() {
-    std::random_device entropy;
-    return Rng((std::uint64_t{entropy()} << 32U) ^ entropy());
 }
 
 }  // namespace
@@ -73,7 +61,8 @@ Rng seeded_rng() {
 std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_context& io, const Config& config,
                                                                   Recovered recovered, Logger logger) {
     const Clock clock;
-    auto peer = Peer::create(peer_config(config, recovered), recovered.persisted, seeded_rng(), clock.now());
+    auto peer = Peer::create(peer_config(config, recovered), recovered.persisted,
+                             Rng(drawn()), clock.now());  // elections must not run in step
     if (!peer) return std::unexpected(ExitReason{exit_state_damaged, peer.error().message + lost_log_remedy});
     LinkConfig link{.identity = recovered.identity,
                     .secret = recovered.secret,
@@ -87,7 +76,6 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
     if (!listen) return std::unexpected(ExitReason{exit_usage, "peer.listen: " + listen.error().message});
     link.listen = *listen;
 
-    swim::SwimConfig membership = swim_config(config, recovered);
     std::unique_ptr<Feed> feed;
     if (recovered.push_queue) {
         auto made = Feed::create(config.data, recovered.push_queue);
@@ -100,14 +88,12 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
     Driver* self = driver.get();
     const LinkHandlers handlers{
         .on_connected =
-            [self](const PeerId& id, const std::string& name, const std::string& address) {
-                self->give([&](Peer& p, Instant now) { p.connected(now, id, name, address); });
-                self->gossip_->connected(id, address);
+            [self](const PeerId& id, const std::string&, const std::string& address) {
+                self->give([&](Peer& p, Instant now) { p.connected(now, id, address); });
             },
         .on_disconnected =
             [self](const PeerId& id) {
                 self->give([&](Peer& p, Instant now) { p.disconnected(now, id); });
-                self->gossip_->disconnected(id);
             },
         .on_message =
             [self](const PeerId& id, const Message& message) {
@@ -115,14 +101,8 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
             },
         .on_packet =
             [self](const PeerId& id, swim::Transport via, std::span<const std::byte> bytes) {
-                self->gossip_->received(id, via, bytes);
+                self->receive_packet(id, via, bytes);
             }};
-    auto gossip = Gossip::create(io, std::move(membership), driver->clock_, logger,
-                                 [self](const PeerId& to, swim::Transport via, std::vector<std::byte> bytes) {
-                                     self->link_->send_packet(to, via, std::move(bytes));
-                                 });
-    if (!gossip) return std::unexpected(ExitReason{exit_usage, "membership: " + gossip.error().message});
-    driver->gossip_ = std::move(*gossip);
     auto opened = Link::create(io, std::move(link), handlers, logger, driver->clock_);
     if (!opened) return std::unexpected(ExitReason{exit_network, opened.error().message});
     driver->link_ = std::move(*opened);
@@ -163,7 +143,6 @@ void Driver::start() {
         if (const auto endpoint = parse_endpoint(seed)) link_->dial_seed(*endpoint);
     trainer_.start();
     lag_meter_.start();
-    gossip_->start();
     carry_out_all();
     tick();
     logger_->info("started peer={} name={} port={} cluster={} model={} start={} applied={}",
@@ -189,7 +168,9 @@ void Driver::carry_out_all() {
     while (going_on && peer_.has_output())
         going_on = carry_out(peer_.take_output());
     carrying_out_ = false;
-    if (going_on) arm_timer();
+    if (!going_on) return;
+    arm_timer();
+    if (wants_goodbye_ && peer_.has_left()) say_goodbye();
 }
 
 // False: the process ends, nothing further is sent.
@@ -209,11 +190,41 @@ bool Driver::carry_out(PeerOutput output) {
         CHECK(taken || stopping_);
     }
     if (!output.sends.empty()) link_->send(std::move(output.sends));
+    for (const swim::SwimSend& send : output.packets)
+        link_->send_packet(send.to, send.via, swim::encode(send.packet));
+    for (const PeerId& id : output.hang_ups)
+        link_->hang_up(id);
     for (const Dial& dial : output.dials)
         link_->dial(dial);
+    if (!output.dials.empty()) keep_addresses();
     for (const Event& event : output.events)
         std::visit([this](const auto& one) { carry_out_event(one); }, event);
     return true;
+}
+
+void Driver::receive_packet(const PeerId& from, swim::Transport via, std::span<const std::byte> bytes) {
+    const auto packet = swim::decode(bytes, via);
+    if (packet) return give([&](Peer& peer, Instant now) { peer.step(now, from, via, *packet); });
+    ++malformed_packets_;
+    if (const auto suppressed = limiter_.allow("packet_malformed", clock_.now()))
+        logger_->warn("packet_malformed peer={} reason={} suppressed={}", from.short_text(),
+                      log_value(packet.error().message), *suppressed);
+}
+
+// One write at a time; what changes meanwhile is in the next.
+void Driver::keep_addresses() {
+    addresses_changed_ = keeping_addresses_;
+    if (std::exchange(keeping_addresses_, true)) return;
+    storage_worker_.submit(
+        [book = state_.members, members = MemberBook::of(peer_.membership().table())] { return book.store(members); },
+        [this](const StorageResult<void>& stored) {
+            keeping_addresses_ = false;
+            if (!stored) {  // costs time at the next start, nothing else
+                last_error_ = stored.error().message;
+                logger_->warn("members_not_stored reason={}", log_value(last_error_));
+            }
+            if (addresses_changed_ && !stopped_) keep_addresses();
+        });
 }
 
 void Driver::arm_timer() {
@@ -383,7 +394,7 @@ void Driver::tick() {
     if (stopped_) return;
     const Instant now = clock_.now();
     sample_rate_.add(now, report_.statistics.samples);
-    gossip_->report_lag(std::chrono::duration_cast<Duration>(lag_meter_.lag().p99));
+    peer_.report_lag(std::chrono::duration_cast<Duration>(lag_meter_.lag().p99));
     if (now >= next_checkpoint_ && !checkpoint_under_way_ && !stopping_) {
         next_checkpoint_ = now + std::chrono::seconds(config_.training.checkpoint_seconds);
         checkpoint_under_way_ = trainer_.command(TakeCheckpoint{CheckpointReason::periodic});
@@ -404,7 +415,7 @@ void Driver::tick() {
 
 void Driver::stop(const std::string& why) {
     if (std::exchange(stopping_, true)) {
-        const bool has_checkpoint = stopped_;
+        const bool has_checkpoint = wants_goodbye_;
         logger_->warn("stopping_at_once reason={} hint={}", log_value(why),
                       log_value(has_checkpoint ? "the others get no goodbye"
                                                : "work since the last checkpoint is lost"));
@@ -413,7 +424,7 @@ void Driver::stop(const std::string& why) {
     }
     logger_->info("stopping reason={}", log_value(why));
     service_manager_.stopping();
-    gossip_->leave();  // while the last checkpoint is written
+    give([](Peer& peer, Instant now) { peer.leave(now); });  // while the last checkpoint is written
     stop_timer_.expires_after(stop_time_max);
     stop_timer_.async_wait([this](error_code error) {
         if (!error) give_up_stop();
@@ -424,24 +435,22 @@ void Driver::stop(const std::string& why) {
     static_cast<void>(trainer_.command(PauseTraining{}));
 }
 
+// The last checkpoint is durable. The peer works on until the others know that it leaves.
 void Driver::finish_stop() {
-    stopped_ = true;
-    stop_timer_.cancel();
-    protocol_timer_.cancel();
-    lag_meter_.stop();
+    wants_goodbye_ = true;
     stop_timer_.expires_after(goodbye_time_max);
     stop_timer_.async_wait([this](error_code error) {
         if (!error) say_goodbye();
     });
-    gossip_->when_left([this] {
-        stop_timer_.cancel();
-        say_goodbye();
-    });
+    if (peer_.has_left()) say_goodbye();
 }
 
 void Driver::say_goodbye() {
     if (std::exchange(said_goodbye_, true)) return;  // the timer's turn may have come as well
-    gossip_->stop();
+    stopped_ = true;
+    stop_timer_.cancel();
+    protocol_timer_.cancel();
+    lag_meter_.stop();
     link_->stop([this] {
         logger_->info("stopped samples={} applied={}", report_.statistics.samples, report_.applied.value);
         io_.stop();

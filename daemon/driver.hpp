@@ -26,7 +26,6 @@
 #include "daemon/control.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/feed.hpp"
-#include "daemon/gossip.hpp"
 #include "daemon/lag_meter.hpp"
 #include "daemon/link.hpp"
 #include "daemon/log.hpp"
@@ -80,9 +79,11 @@ private:
     void carry_out_event(const CoordinatorChanged& event);
     void carry_out_event(const RoundDecided& event);
     void carry_out_event(const RoundFailed& event);
-    void carry_out_event(const MemberChanged& event);
+    void carry_out_event(const swim::SwimEvent& event);
     void carry_out_event(const Alarm& event);
     void carry_out_event(const Refused& event);
+    void receive_packet(const PeerId& from, swim::Transport via, std::span<const std::byte> bytes);
+    void keep_addresses();
     std::string name_of(const PeerId& id) const;
     void arm_timer();
 
@@ -113,7 +114,6 @@ private:
     Peer peer_;
     ServiceManager service_manager_;
     std::unique_ptr<Link> link_;
-    std::unique_ptr<Gossip> gossip_;
     Trainer trainer_;
     const std::unique_ptr<Feed> feed_;  // null: the data come from elsewhere
     Worker storage_worker_;
@@ -136,9 +136,13 @@ private:
 
     GroupHistory history_;
     std::string last_error_;
+    std::uint64_t malformed_packets_ = 0;
+    bool keeping_addresses_ = false;  // being written
+    bool addresses_changed_ = false;
     bool carrying_out_ = false;
     bool stopping_ = false;
     bool stopped_ = false;
+    bool wants_goodbye_ = false;  // the last checkpoint is durable; the others are being told
     bool said_goodbye_ = false;
     ExitReason exit_reason_{exit_ok, "stopped"};
 };

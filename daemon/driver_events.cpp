@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/driver.hpp"
+#include "daemon/members_view.hpp"
 
 namespace parley::daemon {
 
@@ -33,12 +34,18 @@ void Driver::carry_out_event(const RoundFailed& event) {
                       event.round.sequence, log_value(event.reason), *suppressed);
 }
 
-void Driver::carry_out_event(const MemberChanged& event) {
-    const bool is_worse = event.state == MemberState::suspect || event.state == MemberState::dead;
-    if (const auto suppressed = limiter_.allow("member", clock_.now()))
-        logger_->log(is_worse ? spdlog::level::warn : spdlog::level::info,
-                     "member peer={} name={} state={} suppressed={}", event.id.short_text(),
-                     log_value(event.name), member_state_name(event.state), *suppressed);
+void Driver::carry_out_event(const swim::SwimEvent& event) {
+    const MemberNote note = note_of(event);
+    if (note.is_conflict) last_error_ = note.id.short_text() + ": " + note.more;
+    const auto suppressed = limiter_.allow(note.is_worse ? "member_worse" : "member", clock_.now());
+    if (!suppressed) return;
+    const auto level = note.is_worse ? spdlog::level::warn : spdlog::level::info;
+    if (note.is_conflict)
+        logger_->log(level, "member conflict peer={} reason={} suppressed={}", note.id.short_text(),
+                     log_value(note.more), *suppressed);
+    else
+        logger_->log(level, "member {} peer={} name={}{} suppressed={}", note.what, note.id.short_text(),
+                     name_of(note.id), note.more, *suppressed);
 }
 
 void Driver::carry_out_event(const Alarm& event) {
@@ -57,7 +64,8 @@ void Driver::carry_out_event(const Refused& event) {
 }
 
 nlohmann::json Driver::peers() const {
-    nlohmann::json view = gossip_->view();
+    nlohmann::json view = members_json(peer_.membership(), clock_.now());
+    view["malformed"] = malformed_packets_;
     const net::DatagramStatus& datagrams = link_->datagram_status();
     const net::DatagramCounters& counters = link_->transport_counters().datagrams;
     view["datagrams"] = {{"bound", datagrams.is_bound},

@@ -149,22 +149,25 @@ void Link::disconnected(const PeerId& id, const std::string& reason) {
 }
 
 void Link::dial(const Dial& dial) {
-    const Result<Endpoint> endpoint = parse_endpoint(dial.address);
-    if (!endpoint) {
-        if (limiter_.allow("address", clock_.now()))
-            logger_->warn("address_unusable peer={} address={} reason={}", dial.id.short_text(),
-                          log_value(dial.address), log_value(endpoint.error().message));
-        return;
+    const std::set<std::string> before =
+        std::exchange(dialed_[dial.id], {dial.addresses.begin(), dial.addresses.end()});
+    for (const std::string& address : dial.addresses) {
+        const Result<Endpoint> endpoint = parse_endpoint(address);
+        if (endpoint)
+            transport_->dial(dial.id, endpoint->host, endpoint->port);
+        else if (limiter_.allow("address", clock_.now()))
+            logger_->warn("address_unusable peer={} address={} reason={}", dial.id.short_text(), log_value(address),
+                          log_value(endpoint.error().message));
     }
-    const std::string before = std::exchange(dialed_[dial.id], dial.address);
-    const bool is_used = std::ranges::any_of(dialed_, [&](const auto& entry) { return entry.second == before; });
-    // Hearsay replaces an address that others named, never one of the config or of another member.
-    if (!before.empty() && !is_used && !seeds_.contains(before)) {
-        const Result<Endpoint> old = parse_endpoint(before);
-        if (old) transport_->forget(old->host, old->port);
+    // What nobody names any more is forgotten, except what the config names.
+    for (const std::string& address : before) {
+        const auto names_it = [&](const auto& entry) { return entry.second.contains(address); };
+        if (seeds_.contains(address) || std::ranges::any_of(dialed_, names_it)) continue;
+        if (const Result<Endpoint> old = parse_endpoint(address)) transport_->forget(old->host, old->port);
     }
-    transport_->dial(dial.id, endpoint->host, endpoint->port);
 }
+
+void Link::hang_up(const PeerId& id) { transport_->disconnect(id, "no answer for too long"); }
 
 void Link::dial_seed(const Endpoint& seed) {
     seeds_.insert(net::RemoteEndpoint{seed.host, seed.port}.text());

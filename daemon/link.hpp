@@ -56,6 +56,7 @@ public:
     void send(std::vector<Send> sends);
     void send_packet(const PeerId& to, swim::Transport via, std::vector<std::byte> bytes);
     void dial(const Dial& dial);
+    void hang_up(const PeerId& id);  // a member that is gone; it is dialled on
     void dial_seed(const Endpoint& seed);
     void stop(std::function<void()> done);
 
@@ -103,7 +104,7 @@ private:
     MessageCounters messages_;
     std::map<PeerId, std::deque<Outgoing>> held_;  // until bulk is ready
     std::map<PeerId, std::size_t> decoding_;       // bytes of each peer that wait for the codec worker
-    std::map<PeerId, std::string> dialed_;         // the address of each member that is dialled
+    std::map<PeerId, std::set<std::string>> dialed_;  // addresses of members
     std::set<std::string> seeds_;                  // addresses from the config: dialled for ever
     std::deque<RefusedConnection> refused_;
     Worker codec_worker_;

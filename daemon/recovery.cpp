@@ -93,6 +93,8 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
 
     std::vector<std::string> notes = std::move(opened->notes);
     if (!loaded->warning.empty()) notes.push_back(loaded->warning);
+    MemberBook::Loaded book = opened->state.members.load();
+    if (!book.warning.empty()) notes.push_back(book.warning);
     PersistedState persisted{.hard_state = opened->hard_state,
                              .records = std::move(opened->records),
                              .applied = std::move(applied),
@@ -107,6 +109,7 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
                      .initial_model = std::move(initial),
                      .reference = std::move(*reference),
                      .persisted = std::move(persisted),
+                     .known = std::move(book.members),
                      .notes = std::move(notes)};
 }
 

@@ -26,6 +26,7 @@ struct Recovered {
     SharedModel initial_model;   // the first reference
     SharedModel reference;       // in force at persisted.applied
     PersistedState persisted;
+    std::vector<PeerConfig::Known> known;  // members, from the last run
     std::vector<std::string> notes;  // warnings for the log
 };
 

@@ -33,7 +33,8 @@ json group_json(const StatusView& view) {
     for (const MemberView& member : view.peer.members)
         members.push_back({{"id", member.id.text()},
                            {"name", member.name},
-                           {"state", member_state_name(member.state)},
+                           {"state", swim::state_name(member.state)},
+                           {"connected", member.connected},
                            {"address", member.address}});
     json group{{"cluster", view.cluster},
                {"term", view.peer.term.value},
@@ -170,7 +171,7 @@ json messages_json(const MessageCounters& messages) {
 std::string status_line(const StatusView& view) {
     std::size_t alive = 0;
     for (const MemberView& member : view.peer.members)
-        alive += member.state == MemberState::alive ? 1 : 0;
+        alive += swim::is_live(member.state) ? 1 : 0;
     return std::to_string(alive) + " of " + std::to_string(view.peer.members.size()) +
            " members alive, term " + std::to_string(view.peer.term.value) + ", " + role_name(view.peer.role) +
            (view.peer.quorum ? "" : ", no majority in reach") + ", " +

@@ -29,7 +29,7 @@ constexpr std::size_t message_cost_bytes = 64;  // so that empty messages fill a
 constexpr std::size_t linger_bytes_max = 4'096;
 
 // A bulk connection may rightly be silent for hours, so only the kernel can tell that the other host is gone,
-// or what a router between remembered of the connection. Best effort: control has its idle timeout besides.
+// or what a router between remembered of the connection. Best effort: control has its membership besides.
 void watch_from_kernel([[maybe_unused]] Socket& socket) {
 #ifdef __linux__
     constexpr int idle_s = 30;

@@ -93,7 +93,8 @@ struct TransportLimits {
     std::chrono::milliseconds outbox_full_timeout{
         30'000};                                         // full, or not draining, for so long: disconnected
     std::chrono::milliseconds handshake_timeout{5'000};  // until authenticated; once more until established
-    std::chrono::milliseconds idle_timeout{15'000};      // control connection without any message
+    // Control connection without any message: silence is normal here, and the membership judges it.
+    std::chrono::milliseconds idle_timeout{900'000};
     std::chrono::milliseconds close_timeout{2'000};      // for writing what is queued before a close
     std::size_t half_open_max = 64;
     std::size_t half_open_per_address_max = 4;

@@ -106,17 +106,10 @@ struct FieldWriter {
     void operator()(const Contribution&) const { CHECK(!"a contribution is a bulk message"); }
     void operator()(const Blob&) const { CHECK(!"a blob is a bulk message"); }
     void operator()(const Heartbeat& m) const {
-        start(13, 5);
-        out.pack_uint64(m.incarnation.value);
+        start(13, 3);
         out.pack_uint64(m.applied.value);
         out.pack_uint64(m.reference.value);
         pack(out, m.reference_hash.bytes);
-        out.pack_array(static_cast<std::uint32_t>(m.known.size() * 3));
-        for (const MemberAddress& member : m.known) {
-            pack(out, member.id.bytes);
-            pack(out, member.name);
-            pack(out, member.address);
-        }
     }
 };
 
@@ -222,27 +215,6 @@ Append read_append(FieldReader& in) {
     return m;
 }
 
-Heartbeat read_heartbeat(FieldReader& in) {
-    Heartbeat m;
-    m.incarnation.value = in.unsigned_number("incarnation");
-    m.applied.value = in.unsigned_number("applied");
-    m.reference.value = in.unsigned_number("reference");
-    m.reference_hash.bytes = in.bytes32("reference_hash");
-    const msgpack::object* known = in.array("known");
-    if (known == nullptr) return m;
-    FieldReader list(*known, "known");
-    if (list.left() % 3 != 0 || list.left() / 3 > limits::members_max) list.fail("length");
-    while (list.left() != 0) {
-        MemberAddress member;
-        member.id.bytes = list.bytes32("id");
-        member.name = list.text("name", limits::name_bytes_max);
-        member.address = list.text("address", limits::address_bytes_max);
-        m.known.push_back(std::move(member));
-    }
-    in.absorb(list.finish());
-    return m;
-}
-
 // Braced initialisation evaluates left to right: the fields are read in wire order.
 std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
     const auto term = [&in] { return Term{in.unsigned_number("term")}; };
@@ -258,7 +230,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 8: return Ready{term(), in.round("round")};
         case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
         case 10: return BlobMissing{ModelHash{in.bytes32("hash")}};
-        case 13: return read_heartbeat(in);
+        case 13: return Heartbeat{index("applied"), index("reference"), {in.bytes32("reference_hash")}};
         default: return std::nullopt;
     }
 }

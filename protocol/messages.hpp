@@ -81,19 +81,12 @@ struct Blob {
 
 // --- membership -------------------------------------------------------------------------------------
 
-struct MemberAddress {
-    PeerId id;
-    std::string name;
-    std::string address;  // "host:port"
-};
-// To every connected member, once a second. The reference's hash travels along: two peers that hold different
-// models under one version raise an alarm.
+// To the coordinator, and to one other member after the other. The reference's hash travels along: two peers that
+// hold different models under one version raise an alarm. Who is there is told by gossip: membership/swim_messages.hpp.
 struct Heartbeat {
-    Incarnation incarnation;            // counts the starts of this peer
     LogIndex applied;                   // last record applied durably: older blobs are of no use to this peer
     LogIndex reference;                 // version of the reference in force here
     ModelHash reference_hash;
-    std::vector<MemberAddress> known;   // addresses for those who lack a seed
 };
 
 using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/log/record.hpp"
+#include "protocol/membership/swim_output.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/types.hpp"
 
@@ -98,11 +99,12 @@ struct Send {
     Message message;
 };
 
-// 5. Connections wanted: from now on dial `address` whenever this member is not connected. A new address of a
-// member replaces the old one; the same again changes nothing.
+// 5. The membership's packets, and connections. A packet that cannot be sent is dropped: everything is repeated.
+// From now on dial these addresses, and no others, whenever this member is not connected; they are worth keeping for
+// the next start, for a group that starts anew with other addresses finds itself by them.
 struct Dial {
     PeerId id;
-    std::string address;
+    std::vector<std::string> addresses;  // "host:port", best first
 };
 
 // 6. What happened, for logs, counters and people.
@@ -122,19 +124,12 @@ struct RoundFailed {                     // seen by the coordinator that dropped
 enum class Role { follower, candidate, coordinator };
 const char* role_name(Role role);
 
-enum class MemberState { unknown, alive, suspect, dead };
-const char* member_state_name(MemberState state);
 struct MemberView {
     PeerId id;
     std::string name;
-    std::string address;
-    MemberState state = MemberState::unknown;
-};
-
-struct MemberChanged {
-    PeerId id;
-    std::string name;
-    MemberState state;
+    std::string address;                 // the best one known; may be empty
+    swim::State state = swim::State::unknown;
+    bool connected = false;
 };
 struct Alarm {                           // an operator must look
     std::string message;
@@ -143,13 +138,15 @@ struct Refused {                         // a peer sent what it may not
     PeerId from;
     std::string reason;
 };
-using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, MemberChanged, Alarm, Refused>;
+using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, swim::SwimEvent, Alarm, Refused>;
 
 struct PeerOutput {
     PersistLog persist;
     std::vector<BlobCommand> blobs;
     std::vector<LearnerCommand> learner;
     std::vector<Send> sends;
+    std::vector<swim::SwimSend> packets;
+    std::vector<PeerId> hang_ups;        // members who are gone: end the connections to them
     std::vector<Dial> dials;
     std::vector<Event> events;
 };

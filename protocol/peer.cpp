@@ -15,11 +15,6 @@
 
 namespace parley {
 
-const char* member_state_name(MemberState state) {
-    static constexpr std::array names = {"unknown", "alive", "suspect", "dead"};
-    return names.at(static_cast<std::size_t>(state));
-}
-
 const char* role_name(Role role) {
     static constexpr std::array names = {"follower", "candidate", "coordinator"};
     return names.at(static_cast<std::size_t>(role));
@@ -34,13 +29,13 @@ struct Peer::Machines {
     Participant participant;
     Balancer balancer;
 
-    Incarnation incarnation;
     LogIndex durably_applied;
     std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
     std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
     std::map<PeerId, LogIndex> alarmed;              // reference versions we have raised an alarm about
     std::pair<Term, std::optional<PeerId>> announced;
-    std::set<PeerId> alive_seen;
+    std::set<PeerId> reachable_seen;
+    std::pair<LogIndex, LogIndex> told;              // applied and reference, as the coordinator was told last
     std::deque<Message> to_self;
     PeerOutput output;
 
@@ -51,7 +46,8 @@ struct Peer::Machines {
     void decide_records(Instant now);
     void collect_sends();
     void post(Send send);
-    void send_heartbeats(const Membership::Output& due);
+    void carry_out_membership();
+    [[nodiscard]] std::set<PeerId> awaited() const;
     void collect_garbage();
 
     void receive(Instant now, const PeerId& from, const RequestVote& m) { raft.step(now, from, m); }
@@ -67,6 +63,7 @@ struct Peer::Machines {
     void receive(Instant now, const PeerId& from, const Contribution& m);
     void receive(Instant now, const PeerId& from, const Blob& m);
     void receive(Instant now, const PeerId& from, const Heartbeat& m);
+    [[nodiscard]] bool is_voter(const PeerId& id) const { return std::ranges::binary_search(config.voters, id); }
     // Fencing: nothing of another term, or from another than its coordinator, is acted on.
     [[nodiscard]] bool is_coordinator(const PeerId& from, Term term) const {
         return term == raft.term() && raft.coordinator() == from;
@@ -122,8 +119,7 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
         ready_due[m.hash] = {from, ready};
 }
 
-void Peer::Machines::receive(Instant now, const PeerId& from, const Heartbeat& m) {
-    membership.step(now, from, m);
+void Peer::Machines::receive(Instant, const PeerId& from, const Heartbeat& m) {
     applied_by[from] = m.applied;
     const bool is_same_version = m.reference == participant.reference_version();
     const bool is_known = !m.reference_hash.is_none() && !participant.reference_hash().is_none();
@@ -202,20 +198,35 @@ void Peer::Machines::announce(Instant now) {
         participant.coordinator_changed(now, current.first, current.second);
         if (raft.role() != Role::coordinator) balancer.stop();
     }
-    Membership::Output due = membership.take_output();
-    std::ranges::move(due.dials, std::back_inserter(output.dials));
-    for (MemberChanged& change : due.changes)
-        output.events.push_back(std::move(change));
-    if (due.heartbeat_due) send_heartbeats(due);
-    if (alive_seen == membership.alive()) return;
-    alive_seen = membership.alive();
-    balancer.alive_changed(now, alive_seen);
+    carry_out_membership();
+    if (reachable_seen == membership.reachable()) return;
+    reachable_seen = membership.reachable();
+    balancer.alive_changed(now, reachable_seen);
 }
 
-void Peer::Machines::send_heartbeats(const Membership::Output& due) {
-    for (const PeerId& member : due.connected)
-        post({member, Heartbeat{incarnation, durably_applied, participant.reference_version(),
-                                participant.reference_hash(), due.known}});
+void Peer::Machines::carry_out_membership() {
+    Membership::Output due = membership.take_output();
+    std::ranges::move(due.packets, std::back_inserter(output.packets));
+    std::ranges::move(due.hang_ups, std::back_inserter(output.hang_ups));
+    std::ranges::move(due.dials, std::back_inserter(output.dials));
+    for (swim::SwimEvent& event : due.events)
+        output.events.emplace_back(std::move(event));
+    // The coordinator hears at once what its next decisions rest on.
+    const std::pair now_here(durably_applied, participant.reference_version());
+    const std::optional<PeerId> coordinator = raft.coordinator();
+    if ((due.heartbeat_due || told != now_here) && coordinator && coordinator != config.self) {
+        due.greetings.push_back(*coordinator);
+        told = now_here;
+    }
+    for (const PeerId& member : due.greetings)
+        post({member, Heartbeat{durably_applied, participant.reference_version(), participant.reference_hash()}});
+}
+
+// Only what has an end by itself, or is a majority's, may be waited for beside these.
+std::set<PeerId> Peer::Machines::awaited() const {
+    std::set<PeerId> members = balancer.awaited();
+    members.merge(blobs.awaited());
+    return members;
 }
 
 // The coordinator works once a record of its own term is committed and everything decided is in its own model.
@@ -224,12 +235,12 @@ void Peer::Machines::settle_round(Instant now) {
     const bool is_warm = raft.log().term_at(raft.commit()) == raft.term();
     if (is_warm && !balancer.is_started()) {
         balancer.start(raft.term());
-        balancer.alive_changed(now, membership.alive());
+        balancer.alive_changed(now, membership.reachable());
     }
     const bool is_current = participant.applied() == raft.commit() && raft.commit() == raft.log().last_index();
     if (!is_warm || !is_current || participant.reference() == nullptr) return;
     if (participant.reference_version() != history.reference()) return;
-    balancer.try_open(now, {history, participant.reference(), membership.alive()});
+    balancer.try_open(now, {history, participant.reference(), membership.reachable()});
 }
 
 void Peer::Machines::collect_garbage() {
@@ -252,7 +263,7 @@ void Peer::Machines::pump(Instant now) {
         if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
         collect_garbage();
         std::vector<PeerId> holders;
-        std::ranges::copy_if(membership.alive(), std::back_inserter(holders),
+        std::ranges::copy_if(membership.reachable(), std::back_inserter(holders),
                              [this](const PeerId& id) { return id != config.self; });
         blobs.advance(now, holders);
         const LogIndex commit_before = raft.commit();
@@ -297,6 +308,25 @@ std::optional<Error> check(const PeerConfig& config, const PersistedState& state
     return std::nullopt;
 }
 
+swim::SwimConfig swim_config(const PeerConfig& config, const PersistedState& state, const ModelHash& fingerprint) {
+    swim::SwimConfig swim{.id = config.self,
+                          .description = {.name = config.name, .addresses = {}, .fingerprint = fingerprint},
+                          .boot = config.boot,
+                          .incarnation = std::max(state.incarnation, Incarnation{1}),
+                          .enrolled = {},
+                          .timing = config.timing.membership};
+    if (!config.address.empty()) swim.description.addresses.push_back(config.address);
+    for (const PeerId& voter : config.voters) {
+        if (voter == config.self) continue;
+        const auto known = std::ranges::find(config.known, voter, &PeerConfig::Known::id);
+        if (known == config.known.end())
+            swim.enrolled.push_back({voter, {}, {}});
+        else
+            swim.enrolled.push_back({voter, known->name, known->addresses});
+    }
+    return swim;
+}
+
 }  // namespace
 
 Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Instant now) {
@@ -305,9 +335,12 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
     const ModelHash initial_hash = config.hash(*config.initial_model);
     const LogIndex applied = state.applied.applied;
     const auto next_rng = [&rng] { return Rng(rng()); };
+    auto membership = Membership::create({swim_config(config, state, initial_hash), config.timing.member_heartbeat},
+                                         next_rng(), now);
+    if (!membership) return std::unexpected(membership.error());
     auto machines = std::unique_ptr<Machines>(new Machines{
         .config = config,
-        .membership = Membership({{config.self, config.name, config.address}, config.voters, config.timing}, now),
+        .membership = std::move(*membership),
         .raft = Raft({config.self, config.voters, config.timing},
                      {state.hard_state.term, state.hard_state.voted_for}, std::move(state.records), applied,
                      next_rng(), now),
@@ -319,13 +352,13 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
                               config.timing},
                              next_rng()),
-        .incarnation = state.incarnation,
         .durably_applied = applied,
         .applied_by = {},
         .ready_due = {},
         .alarmed = {},
         .announced = {state.hard_state.term, std::nullopt},
-        .alive_seen = {},
+        .reachable_seen = {},
+        .told = {},
         .to_self = {},
         .output = {}});
     for (const ModelHash& hash : state.blobs)
@@ -341,8 +374,8 @@ Peer::Peer(Peer&&) noexcept = default;
 Peer& Peer::operator=(Peer&&) noexcept = default;
 Peer::~Peer() = default;
 
-void Peer::connected(Instant now, const PeerId& id, const std::string& name, const std::string& address) {
-    machines_->membership.connected(now, id, name, address);
+void Peer::connected(Instant now, const PeerId& id, const std::string& address) {
+    machines_->membership.connected(now, id, address);
     machines_->pump(now);
 }
 
@@ -352,11 +385,25 @@ void Peer::disconnected(Instant now, const PeerId& id) {
 }
 
 void Peer::step(Instant now, const PeerId& from, const Message& message) {
-    if (from == machines_->config.self || !machines_->membership.is_member(from)) return;
-    machines_->membership.heard(now, from);
+    if (from == machines_->config.self || !machines_->is_voter(from)) return;
     machines_->deliver(now, from, message);
     machines_->pump(now);
 }
+
+void Peer::step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet) {
+    if (from == machines_->config.self || !machines_->is_voter(from)) return;
+    machines_->membership.step(now, from, via, packet);
+    machines_->pump(now);
+}
+
+void Peer::report_lag(Duration lag) { machines_->membership.report_lag(lag); }
+
+void Peer::leave(Instant now) {
+    machines_->membership.leave(now);
+    machines_->pump(now);
+}
+
+bool Peer::has_left() const { return machines_->membership.swim().has_left(); }
 
 void Peer::distance_measured(Instant now, LogIndex applied, double squared_distance) {
     machines_->participant.distance_measured(now, applied, squared_distance);
@@ -419,7 +466,7 @@ PeerOutput Peer::take_output() {
 bool Peer::has_output() const {
     const PeerOutput& output = machines_->output;
     return !output.persist.empty() || !output.blobs.empty() || !output.learner.empty() || !output.sends.empty() ||
-           !output.dials.empty() || !output.events.empty();
+           !output.packets.empty() || !output.hang_ups.empty() || !output.dials.empty() || !output.events.empty();
 }
 
 PeerStatus Peer::status() const {
@@ -428,7 +475,7 @@ PeerStatus Peer::status() const {
     status.term = m.raft.term();
     status.role = m.raft.role();
     status.coordinator = m.raft.coordinator();
-    status.quorum = status.coordinator.has_value() && m.membership.alive().size() >= m.raft.majority();
+    status.quorum = status.coordinator.has_value() && m.membership.reachable().size() >= m.raft.majority();
     status.members = m.membership.members();
     status.commit = m.raft.commit();
     status.applied = m.participant.applied();
@@ -443,9 +490,15 @@ PeerStatus Peer::status() const {
     return status;
 }
 
+const swim::Swim& Peer::membership() const { return machines_->membership.swim(); }
+
+std::set<PeerId> Peer::awaited() const { return machines_->awaited(); }
+
 const std::vector<Record>& Peer::records() const { return machines_->raft.log().records(); }
 
 void Peer::check_invariants() const {
+    machines_->membership.check_invariants();
+    CHECK(std::ranges::includes(machines_->membership.reachable(), machines_->awaited()));
     machines_->raft.check_invariants();
     machines_->participant.check_invariants();
     machines_->balancer.check_invariants();

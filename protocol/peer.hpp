@@ -27,11 +27,22 @@
 
 namespace parley {
 
+namespace swim {
+class Swim;
+}
+
 struct PeerConfig {
+    struct Known {                       // a member, from an earlier start
+        PeerId id;
+        std::string name;
+        std::vector<std::string> addresses;
+    };
     PeerId self;
     std::string name;
     std::string address;                 // where others reach this peer, "host:port"; may be empty
     std::vector<PeerId> voters;          // the whole group, self included; at most limits::members_max
+    std::vector<Known> known;            // of others than voters: ignored
+    std::uint64_t boot = 0;              // drawn anew at every start
     double divergence_threshold = 0.7;   // Delta, of squared distances; > 0
     std::size_t parameter_count = 0;     // of what is exchanged
     std::size_t model_count = 0;         // the first so many are the model, whose distances count; what follows is averaged
@@ -70,10 +81,16 @@ public:
     Peer& operator=(Peer&&) noexcept;
     ~Peer();
 
-    // Connections. A message is accepted only from a voter.
-    void connected(Instant now, const PeerId& id, const std::string& name, const std::string& address);
+    // Connections. `address`: where that member listens. Messages and packets are accepted only from voters.
+    void connected(Instant now, const PeerId& id, const std::string& address);
     void disconnected(Instant now, const PeerId& id);
     void step(Instant now, const PeerId& from, const Message& message);
+    void step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet);
+    // How late the driver's I/O loop runs: the membership is more patient then.
+    void report_lag(Duration lag);
+    // Tells the others; done when `has_left`. The peer works on until it is driven no more.
+    void leave(Instant now);
+    [[nodiscard]] bool has_left() const;
 
     // The learner, at a check: ||f - r||^2 with every record up to `applied` in f and r.
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
@@ -91,6 +108,9 @@ public:
     [[nodiscard]] bool has_output() const;
 
     [[nodiscard]] PeerStatus status() const;
+    [[nodiscard]] const swim::Swim& membership() const;
+    // Members whose answer something in here waits for; all of them are reachable.
+    [[nodiscard]] std::set<PeerId> awaited() const;
     // The whole log, for tests and for `status`: index 1 is records()[0].
     [[nodiscard]] const std::vector<Record>& records() const;
     // Aborts on a contradiction inside; the simulator calls it after every input.

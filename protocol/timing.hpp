@@ -1,6 +1,7 @@
 // The protocol's durations. None is a setting: a profile is chosen, deadlines of transfers are learned.
 #pragma once
 
+#include "protocol/membership/swim_limits.hpp"
 #include "protocol/types.hpp"
 
 namespace parley {
@@ -16,9 +17,8 @@ struct Timing {
     Duration notice_interval = 2s;       // a violation is repeated, +- 20%, until it is served
     Duration fetch_retry = 1s;           // asking the next holder for a blob
     Duration holder_patience = 60s;      // for the dead to come back with a blob that none of the living holds
-    Duration member_heartbeat = 1s;      // to every connected member
-    Duration suspect_after = 3s;         // of silence on an open connection
-    Duration dead_after = 8s;            // of silence altogether
+    Duration member_heartbeat = 1s;      // to the coordinator and to one other member, each in turn
+    swim::SwimTiming membership;
 
     // For hosts with cores to spare and a quick network, and for tests: failover in about a second.
     static constexpr Timing fast() {
@@ -32,8 +32,11 @@ struct Timing {
         timing.fetch_retry = 300ms;
         timing.holder_patience = 10s;
         timing.member_heartbeat = 300ms;
-        timing.suspect_after = 900ms;
-        timing.dead_after = 2400ms;
+        timing.membership.probe_interval = 500ms;
+        timing.membership.probe_timeout = 250ms;
+        timing.membership.gossip_interval = 100ms;
+        timing.membership.rejoin_alone = 2s;
+        timing.membership.rejoin = 10s;
         return timing;
     }
 };

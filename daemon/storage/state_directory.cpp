@@ -47,7 +47,7 @@ StorageResult<StateDirectory::Opened> StateDirectory::open(const std::filesystem
     if (auto written = write_starts(starts_file, *starts + 1); !written)
         return std::unexpected(written.error());
 
-    Opened opened{{std::move(*lock), std::move(log->log), std::move(blobs->store), CheckpointStore(directory),
+    Opened opened{{std::move(*lock), std::move(log->log), std::move(blobs->store), CheckpointStore(directory), MemberBook(directory),
                    Incarnation{*starts + 1}},
                   log->hard_state,
                   std::move(log->records),

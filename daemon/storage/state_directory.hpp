@@ -1,7 +1,7 @@
 // Everything a peer keeps, opened in the right order: lock, start counter, log, blobs. The first header to
 // read in this folder.
 //
-//   lock  identity.key  starts  log  blobs/  checkpoint  checkpoint.previous
+//   lock  identity.key  starts  log  blobs/  checkpoint  checkpoint.previous  members.json
 //   initial.parley, if a model was imported: model/initial_model.hpp
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "daemon/storage/blob_store.hpp"
 #include "daemon/storage/checkpoint.hpp"
 #include "daemon/storage/files.hpp"
+#include "daemon/storage/member_book.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
 
 namespace parley::daemon {
@@ -22,6 +23,7 @@ struct StateDirectory {
     WriteAheadLog log;
     BlobStore blobs;
     CheckpointStore checkpoints;
+    MemberBook members;
     Incarnation incarnation;  // of this start: one more than at the last one
 
     struct Opened;

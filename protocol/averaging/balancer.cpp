@@ -93,7 +93,15 @@ void Balancer::refuse(Instant now, const PeerId& from, RoundId id) {
 
 void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
     alive_ = alive;
-    if (!round_ || round_->stage != Stage::collect) return;
+    if (!round_) return;
+    if (round_->stage == Stage::reduce) {
+        std::erase_if(round_->storing, [&alive](const PeerId& id) { return !alive.contains(id); });
+        std::set<PeerId> at_best = round_->ready;
+        at_best.insert(round_->storing.begin(), round_->storing.end());
+        if (!is_stored(at_best)) fail("those who should store the average are gone");
+        return;
+    }
+    if (round_->stage != Stage::collect) return;
     for (const PeerId& member : silent())
         if (!alive_.contains(member)) round_->lost.insert(member);
     settle_if_complete(now);
@@ -157,6 +165,7 @@ void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
     if (is_full) recipients.insert(alive_.begin(), alive_.end());
     for (const PeerId& recipient : recipients)
         send(recipient, Blob{*term_, round.id, round.average.hash, model});
+    round.storing = std::move(recipients);
 }
 
 // REFERENCE: durable at a majority before it is proposed. BALANCE: at half of its set. Always at the coordinator, and
@@ -168,12 +177,17 @@ std::size_t Balancer::ready_needed() const {
     return round_->is_full ? majority() : (round_->average.balancing_set.size() + 1) / 2;
 }
 
+bool Balancer::is_stored(const std::set<PeerId>& holders) const {
+    if (!holders.contains(config_.self) || holders.size() < copies_min()) return false;
+    const auto counts = [this](const PeerId& id) { return round_->is_full || round_->average.includes(id); };
+    return static_cast<std::size_t>(std::ranges::count_if(holders, counts)) >= ready_needed();
+}
+
 void Balancer::step(Instant now, const PeerId& from, const Ready& message) {
     if (!round_ || round_->stage != Stage::reduce || message.round != round_->id) return;
     round_->ready.insert(from);
-    if (!round_->ready.contains(config_.self) || round_->ready.size() < copies_min()) return;
-    const auto counts = [this](const PeerId& id) { return round_->is_full || round_->average.includes(id); };
-    if (static_cast<std::size_t>(std::ranges::count_if(round_->ready, counts)) < ready_needed()) return;
+    round_->storing.erase(from);
+    if (!is_stored(round_->ready)) return;
     reduce_deadline_.observe(now - round_->stage_started);
     round_->stage = Stage::propose;
     round_->is_full ? output_.proposal = Reference{round_->average} : output_.proposal = Balance{round_->average};
@@ -220,6 +234,13 @@ void Balancer::advance(Instant now) {
 Instant Balancer::next_deadline() const {
     if (!round_ || round_->stage == Stage::propose) return never;
     return std::min(round_->deadline, round_->repeat_due.value_or(never));
+}
+
+std::set<PeerId> Balancer::awaited() const {
+    if (!round_ || round_->stage == Stage::propose) return {};
+    if (round_->stage == Stage::reduce) return round_->storing;
+    const std::vector<PeerId> members = silent();
+    return {members.begin(), members.end()};
 }
 
 void Balancer::check_invariants() const {

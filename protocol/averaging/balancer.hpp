@@ -64,6 +64,8 @@ public:
     void advance(Instant now);
     [[nodiscard]] Instant next_deadline() const;
     [[nodiscard]] RoundId open_round() const { return round_ ? round_->id : RoundId{}; }
+    // Members whose answer the open round waits for.
+    [[nodiscard]] std::set<PeerId> awaited() const;
     [[nodiscard]] std::uint64_t rounds_failed() const { return rounds_failed_; }
 
     struct Output {
@@ -95,6 +97,7 @@ private:
         std::optional<Instant> repeat_due;  // queries once more to those who are silent
         Average average;
         bool is_full = false;
+        std::set<PeerId> storing;           // recipients of the average who are to say that it is durable
         std::set<PeerId> ready;
     };
 
@@ -110,6 +113,7 @@ private:
     [[nodiscard]] std::size_t majority() const { return config_.members / 2 + 1; }
     [[nodiscard]] std::size_t copies_min() const;
     [[nodiscard]] std::size_t ready_needed() const;
+    [[nodiscard]] bool is_stored(const std::set<PeerId>& holders) const;
     template <class M>
     void send(const PeerId& to, M message) {
         output_.sends.push_back({to, std::move(message)});

@@ -49,18 +49,19 @@ SharedModel BlobTable::want(Instant now, const ModelHash& hash) {
     if (durable_.contains(hash)) {
         if (loading_.insert(hash).second) output_.commands.push_back(LoadBlob{hash});
     } else if (!storing_.contains(hash)) {
-        fetches_.try_emplace(hash, Fetch{now, now, {}, 0, {}});
+        fetches_.try_emplace(hash, Fetch{now, now, {}, {}, 0, {}});
     }
     return nullptr;
 }
 
 void BlobTable::want_durable(Instant now, const ModelHash& hash) {
-    if (!durable_.contains(hash) && !storing_.contains(hash)) fetches_.try_emplace(hash, Fetch{now, now, {}, 0, {}});
+    if (!durable_.contains(hash) && !storing_.contains(hash)) fetches_.try_emplace(hash, Fetch{now, now, {}, {}, 0, {}});
 }
 
 void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash) {
     const auto found = fetches_.find(hash);
     if (found == fetches_.end()) return;
+    if (found->second.asked == from) found->second.asked.reset();
     // The last one to say so is asked again after the usual time, not at once: it may be about to store it.
     if (found->second.missing_at.insert(from).second) found->second.due = now;
 }
@@ -81,6 +82,11 @@ void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
     for (auto& [hash, fetch] : fetches_) {
         // However patient we have become with those who did not answer, whoever comes back is asked at once.
         if (is_anybody_back) fetch.due = now;
+        // Whoever is gone is not waited for.
+        if (fetch.asked && !std::ranges::binary_search(holders, *fetch.asked)) {
+            fetch.asked.reset();
+            fetch.due = now;
+        }
         if (now < fetch.due) continue;
         if (holders.empty()) {
             fetch.due = now + fetch_deadline_.current();
@@ -90,8 +96,16 @@ void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
         if (fetch.tries > 0 && fetch.tries % holders.size() == 0 && fetch.missing_at.empty()) fetch_deadline_.missed();
         fetch.due = now + fetch_deadline_.current();
         fetch.asked_at = now;
-        output_.sends.push_back({holders[fetch.tries++ % holders.size()], FetchBlob{hash}});
+        fetch.asked = holders[fetch.tries++ % holders.size()];
+        output_.sends.push_back({*fetch.asked, FetchBlob{hash}});
     }
+}
+
+std::set<PeerId> BlobTable::awaited() const {
+    std::set<PeerId> members;
+    for (const auto& [hash, fetch] : fetches_)
+        if (fetch.asked) members.insert(*fetch.asked);
+    return members;
 }
 
 Instant BlobTable::next_deadline() const {

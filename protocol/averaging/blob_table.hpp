@@ -46,6 +46,8 @@ public:
     // Sends due fetches, to the next of `holders` (sorted) in turn.
     void advance(Instant now, const std::vector<PeerId>& holders);
     [[nodiscard]] Instant next_deadline() const;
+    // Holders that were asked and have not answered; all of the `holders` of the last `advance`.
+    [[nodiscard]] std::set<PeerId> awaited() const;
 
     // Drops whatever nobody can need any more. `applied` is the last durable application of each member, as far as
     // known; `in_use` the references in force here.
@@ -64,6 +66,7 @@ private:
         Instant since{};
         Instant due{};
         Instant asked_at{};
+        std::optional<PeerId> asked;         // who is to answer
         std::size_t tries = 0;
         std::set<PeerId> missing_at;
     };

@@ -15,6 +15,7 @@
 
 #include "protocol/membership/swim_limits.hpp"
 #include "protocol/membership/swim_messages.hpp"
+#include "protocol/membership/swim_output.hpp"
 
 namespace parley::swim {
 
@@ -40,18 +41,6 @@ struct Member {
     unsigned boot_returns = 0;
 
     [[nodiscard]] std::vector<std::string> addresses() const;  // to try, best first
-};
-
-struct Conflict {
-    enum class Kind : std::uint8_t {
-        name,                                // another key under a known name: refused
-        identity,                            // two processes with one key
-        model,                               // another model or protocol version: refused
-    };
-    Kind kind = Kind::name;
-    PeerId id;                               // who is refused, or exists twice
-    PeerId holder;                           // of the name
-    Description description;                 // what `id` says of itself
 };
 
 class MemberTable {

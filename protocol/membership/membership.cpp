@@ -4,124 +4,114 @@
 
 namespace parley {
 
-Membership::Membership(Config config, Instant now)
-    : config_(std::move(config)), alive_{config_.self.id}, heartbeat_due_(now), last_advance_(now) {
-    for (const PeerId& voter : config_.voters)
-        if (voter != config_.self.id) members_[voter];
+Result<Membership> Membership::create(Config config, Rng rng, Instant now) {
+    auto swim = swim::Swim::create(config.swim, rng, now);
+    if (!swim) return std::unexpected(swim.error());
+    return Membership(std::move(config), std::move(*swim), now);
 }
 
-bool Membership::is_member(const PeerId& id) const { return id == config_.self.id || members_.contains(id); }
-
-void Membership::set_state(const PeerId& id, Member& member, MemberState state) {
-    if (member.state == state) return;
-    member.state = state;
-    state == MemberState::alive ? static_cast<void>(alive_.insert(id)) : static_cast<void>(alive_.erase(id));
-    output_.changes.push_back({id, member.name, state});
+Membership::Membership(Config config, swim::Swim swim, Instant now)
+    : heartbeat_(config.heartbeat), swim_(std::move(swim)), reachable_{config.swim.id}, heartbeat_due_(now) {
+    for (const auto& [id, member] : swim_.table().members())
+        dial(id);
+    settle();
 }
 
-void Membership::connected(Instant now, const PeerId& id, const std::string& name, const std::string& address) {
-    const auto found = members_.find(id);
-    if (found == members_.end()) return;
-    Member& member = found->second;
-    member.name = name;
-    if (!address.empty()) member.address = address;
-    member.is_connected = true;
-    member.last_heard = now;
-    set_state(id, member, MemberState::alive);
-    heartbeat_due_ = now;  // it learns our version and our addresses at once
+void Membership::connected(Instant now, const PeerId& id, const std::string& address) {
+    if (swim_.table().find(id) == nullptr) return;
+    connected_.insert(id);
+    swim_.connected(now, id, address);
+    settle();
 }
 
 void Membership::disconnected(Instant now, const PeerId& id) {
-    const auto found = members_.find(id);
-    if (found == members_.end()) return;
-    Member& member = found->second;
-    member.is_connected = false;
-    if (member.state == MemberState::alive) set_state(id, member, MemberState::suspect);
-    judge(now, id, member);
-    // It may have dialled us, and have forgotten how.
-    if (!member.address.empty()) output_.dials.push_back({id, member.address});
+    if (connected_.erase(id) == 0) return;
+    swim_.disconnected(now, id);
+    settle();
 }
 
-void Membership::heard(Instant now, const PeerId& id) {
-    const auto found = members_.find(id);
-    if (found == members_.end()) return;
-    found->second.last_heard = now;
-    if (found->second.is_connected) set_state(id, found->second, MemberState::alive);
-}
-
-void Membership::step(Instant now, const PeerId& from, const Heartbeat& message) {
-    for (const MemberAddress& known : message.known) {
-        const auto found = members_.find(known.id);
-        if (found == members_.end() || known.address.empty()) continue;
-        Member& member = found->second;
-        if (member.address == known.address) continue;
-        if (known.id == from) {  // what a member says of itself is what others are to dial
-            member.address = known.address;
-            continue;
-        }
-        // An address learned from the member itself wins while we are connected to it; and nobody makes us dial a new
-        // one at every heartbeat.
-        if (member.is_connected || now < member.readdress_due) continue;
-        if (member.name.empty()) member.name = known.name;
-        member.address = known.address;
-        member.readdress_due = now + config_.timing.dead_after;
-        output_.dials.push_back({known.id, known.address});
-    }
-}
-
-void Membership::judge(Instant now, const PeerId& id, Member& member) {
-    if (member.state == MemberState::unknown || member.state == MemberState::dead) return;
-    const Duration silence = now - member.last_heard;
-    if (silence >= config_.timing.dead_after)
-        set_state(id, member, MemberState::dead);
-    else if (silence >= config_.timing.suspect_after)
-        set_state(id, member, MemberState::suspect);
+void Membership::step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet) {
+    swim_.step(now, from, via, packet);
+    settle();
 }
 
 void Membership::advance(Instant now) {
-    // When this process was stopped itself, nobody could be heard: that is not their silence.
-    const Duration asleep = now - last_advance_;
-    if (asleep > config_.timing.suspect_after)
-        for (auto& [id, member] : members_)
-            member.last_heard += asleep;
-    last_advance_ = now;
-    for (auto& [id, member] : members_)
-        judge(now, id, member);
+    swim_.advance(now);
+    settle();
     if (now < heartbeat_due_) return;
-    heartbeat_due_ = now + config_.timing.member_heartbeat;
+    heartbeat_due_ = now + heartbeat_;
     output_.heartbeat_due = true;
+    const PeerId& self = swim_.self().id;
+    const auto is_other = [&self](const PeerId& id) { return id != self; };
+    auto next = std::find_if(reachable_.upper_bound(last_greeted_), reachable_.end(), is_other);
+    if (next == reachable_.end()) next = std::ranges::find_if(reachable_, is_other);
+    if (next == reachable_.end()) return;
+    last_greeted_ = *next;
+    output_.greetings.push_back(*next);
 }
 
-Instant Membership::judgement_due(const Member& member) const {
-    if (member.state == MemberState::alive) return member.last_heard + config_.timing.suspect_after;
-    if (member.state == MemberState::suspect) return member.last_heard + config_.timing.dead_after;
-    return never;
+void Membership::leave(Instant now) {
+    swim_.leave(now);
+    settle();
 }
 
-Instant Membership::next_deadline() const {
-    Instant due = heartbeat_due_;
-    for (const auto& [id, member] : members_)
-        due = std::min(due, judgement_due(member));
-    return due;
+Instant Membership::next_deadline() const { return std::min(heartbeat_due_, swim_.next_deadline()); }
+
+// After every input: what Swim said, and who is reachable now.
+void Membership::settle() {
+    swim::SwimOutput said = swim_.take_output();
+    std::ranges::move(said.sends, std::back_inserter(output_.packets));
+    for (swim::SwimEvent& event : said.events) {
+        note(event);
+        output_.events.push_back(std::move(event));
+    }
+    std::set<PeerId> reachable{swim_.self().id};
+    for (const PeerId& id : connected_) {
+        const swim::Member* member = swim_.table().find(id);
+        if (member != nullptr && is_live(member->state)) reachable.insert(id);
+    }
+    std::ranges::set_difference(reachable, reachable_, std::back_inserter(output_.greetings));
+    reachable_ = std::move(reachable);
+}
+
+void Membership::note(const swim::SwimEvent& event) {
+    if (const auto* joined = std::get_if<swim::MemberJoined>(&event)) dial(joined->id);
+    if (const auto* changed = std::get_if<swim::AddressChanged>(&event)) dial(changed->id);
+    const auto* removed = std::get_if<swim::MemberRemoved>(&event);
+    // A connection to somebody who does not answer would take up what we send him for many minutes.
+    if (removed != nullptr && connected_.contains(removed->id)) output_.hang_ups.push_back(removed->id);
+}
+
+void Membership::dial(const PeerId& id) {
+    std::vector<std::string> addresses = swim_.addresses_of(id);
+    if (addresses.empty() || dialled_[id] == addresses) return;
+    dialled_[id] = addresses;
+    output_.dials.push_back({id, std::move(addresses)});
 }
 
 std::vector<MemberView> Membership::members() const {
-    std::vector<MemberView> views{{config_.self.id, config_.self.name, config_.self.address, MemberState::alive}};
-    for (const auto& [id, member] : members_)
-        views.push_back({id, member.name, member.address, member.state});
+    const auto best = [](const std::vector<std::string>& addresses) {
+        return addresses.empty() ? std::string() : addresses.front();
+    };
+    const swim::Alive& self = swim_.self();
+    std::vector<MemberView> views{
+        {self.id, self.description.name, best(self.description.addresses), swim::State::alive, true}};
+    for (const auto& [id, member] : swim_.table().members())
+        views.push_back({id, member.news.description.name, best(swim_.addresses_of(id)), member.state,
+                         connected_.contains(id)});
     std::ranges::sort(views, {}, &MemberView::id);
     return views;
 }
 
-Membership::Output Membership::take_output() {
-    if (output_.heartbeat_due) {
-        if (!config_.self.address.empty()) output_.known.push_back(config_.self);
-        for (const auto& [id, member] : members_) {
-            if (member.is_connected) output_.connected.push_back(id);
-            if (!member.address.empty()) output_.known.push_back({id, member.name, member.address});
-        }
+Membership::Output Membership::take_output() { return std::exchange(output_, {}); }
+
+void Membership::check_invariants() const {
+    swim_.check_invariants();
+    for (const PeerId& id : reachable_) {
+        if (id == swim_.self().id) continue;
+        const swim::Member* member = swim_.table().find(id);
+        CHECK(member != nullptr && is_live(member->state) && connected_.contains(id));
     }
-    return std::exchange(output_, {});
 }
 
 }  // namespace parley

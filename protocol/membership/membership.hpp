@@ -1,9 +1,5 @@
-// Who is there: the first membership. The members are the voters of the config; connections and heartbeats tell
-// who can be heard, heartbeats carry addresses on. SWIM takes this place later.
-//
-//   unknown -> alive -> suspect (connection lost, or silent) -> dead (silent for long) -> alive when heard again
-//
-// It says whom to ask and whom to dial; it never decides a quorum.
+// Who is there, and who can be spoken to: the gossip membership (swim.hpp) of the group's voters, and the connections
+// to them. It says whom to ask and whom to dial; it never decides a quorum.
 #pragma once
 
 #include <map>
@@ -12,8 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/messages.hpp"
+#include "protocol/membership/swim.hpp"
 #include "protocol/output.hpp"
+#include "protocol/random.hpp"
 #include "protocol/timing.hpp"
 
 namespace parley {
@@ -21,55 +18,51 @@ namespace parley {
 class Membership {
 public:
     struct Config {
-        MemberAddress self;
-        std::vector<PeerId> voters;  // sorted, self among them
-        Timing timing;
+        swim::SwimConfig swim;
+        Duration heartbeat{};                // how often `heartbeat_due`
     };
 
-    Membership(Config config, Instant now);
+    // Refuses what Swim::create does.
+    static Result<Membership> create(Config config, Rng rng, Instant now);
 
-    void connected(Instant now, const PeerId& id, const std::string& name, const std::string& address);
+    void connected(Instant now, const PeerId& id, const std::string& address);
     void disconnected(Instant now, const PeerId& id);
-    // Any message proves that its sender lives.
-    void heard(Instant now, const PeerId& id);
-    // Learns addresses from `message`.
-    void step(Instant now, const PeerId& from, const Heartbeat& message);
+    void step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet);
     void advance(Instant now);
+    void report_lag(Duration lag) { swim_.report_lag(lag); }
+    void leave(Instant now);
     [[nodiscard]] Instant next_deadline() const;
 
-    [[nodiscard]] bool is_member(const PeerId& id) const;
-    // Self and every member that is alive. A member that leaves this set is no longer waited for.
-    [[nodiscard]] const std::set<PeerId>& alive() const { return alive_; }
-    [[nodiscard]] std::vector<MemberView> members() const;
+    // This peer, and every member that lives and to whom a connection stands. Whoever leaves this set is no longer
+    // waited for: the one removal event.
+    [[nodiscard]] const std::set<PeerId>& reachable() const { return reachable_; }
+    [[nodiscard]] std::vector<MemberView> members() const;  // in the order of PeerId
+    [[nodiscard]] const swim::Swim& swim() const { return swim_; }
 
     struct Output {
-        bool heartbeat_due = false;          // to all connected members
-        std::vector<PeerId> connected;       // those to send it to
-        std::vector<MemberAddress> known;    // to put into it
+        std::vector<swim::SwimSend> packets;
+        std::vector<swim::SwimEvent> events;
+        std::vector<PeerId> hang_ups;
         std::vector<Dial> dials;
-        std::vector<MemberChanged> changes;
+        bool heartbeat_due = false;          // to the coordinator
+        std::vector<PeerId> greetings;       // and to these: whose turn it is, and who has just become reachable
     };
     [[nodiscard]] Output take_output();
+    void check_invariants() const;
 
 private:
-    struct Member {
-        std::string name;
-        std::string address;
-        MemberState state = MemberState::unknown;
-        bool is_connected = false;
-        Instant last_heard{};
-        Instant readdress_due{};  // others may name another address from here on
-    };
+    Membership(Config config, swim::Swim swim, Instant now);
+    void settle();
+    void note(const swim::SwimEvent& event);
+    void dial(const PeerId& id);
 
-    void set_state(const PeerId& id, Member& member, MemberState state);
-    void judge(Instant now, const PeerId& id, Member& member);
-    [[nodiscard]] Instant judgement_due(const Member& member) const;
-
-    Config config_;
-    std::map<PeerId, Member> members_;  // without self
-    std::set<PeerId> alive_;
+    Duration heartbeat_;
+    swim::Swim swim_;
+    std::set<PeerId> connected_;
+    std::set<PeerId> reachable_;
+    std::map<PeerId, std::vector<std::string>> dialled_;
     Instant heartbeat_due_;
-    Instant last_advance_;
+    PeerId last_greeted_;                    // members get the heartbeat in turn
     Output output_;
 };
 

@@ -31,6 +31,7 @@
 #include "protocol/membership/suspicion.hpp"
 #include "protocol/membership/swim_limits.hpp"
 #include "protocol/membership/swim_messages.hpp"
+#include "protocol/membership/swim_output.hpp"
 #include "protocol/random.hpp"
 
 namespace parley::swim {
@@ -48,43 +49,6 @@ struct SwimConfig {
     std::vector<Enrolled> enrolled;          // never forgotten; at least one to join by
     SwimTiming timing;
     bool lifeguard = true;                   // false: plain SWIM, to compare with
-};
-
-struct MemberJoined {
-    PeerId id;
-    Description description;
-};
-struct MemberSuspected {
-    PeerId id;
-    PeerId accuser;
-};
-struct MemberAlive {                         // it refuted
-    PeerId id;
-};
-// The one removal event: whatever waits on the member ends here.
-struct MemberRemoved {
-    PeerId id;
-    bool left = false;                       // by itself; else dead
-    PeerId accuser;                          // of the dead
-};
-struct MemberRestarted {                     // so fast that nobody missed it; what its memory held is gone
-    PeerId id;
-};
-struct AddressChanged {
-    PeerId id;
-    std::vector<std::string> addresses;      // best first
-};
-using SwimEvent = std::variant<MemberJoined, MemberSuspected, MemberAlive, MemberRemoved, MemberRestarted,
-                               AddressChanged, Conflict>;
-
-struct SwimSend {
-    PeerId to;
-    Transport via = Transport::datagram;
-    Packet packet;
-};
-struct SwimOutput {
-    std::vector<SwimSend> sends;
-    std::vector<SwimEvent> events;
 };
 
 struct SwimCounters {

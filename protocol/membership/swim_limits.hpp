@@ -26,7 +26,8 @@ struct SwimTiming {
     Duration pause_tolerated = 250ms;        // a later wake-up is a pause of this process
     Duration lag_tolerated = 100ms;          // of the I/O loop, reported by the driver
     Duration identity_window = 60s;          // in which boots that take turns make a duplicate identity
-    double suspicion_multiplier = 5;         // suspicion_min = this * max(1, log10 n) * probe_interval
+    double suspicion_floor = 5;              // suspicion_min = max(floor, multiplier * log10 n) * probe_interval: whoever
+    double suspicion_multiplier = 3;         // stops for 4 s is safe, and 50 members know of a death within 8 s
     double suspicion_max_factor = 6;         // suspicion_max = this * suspicion_min
 };
 
@@ -67,9 +68,9 @@ inline Duration push_pull_interval(const SwimTiming& timing, std::size_t members
 }
 
 inline Duration suspicion_min(const SwimTiming& timing, std::size_t members) {
-    const double decades = std::max(1.0, std::log10(std::max(1.0, static_cast<double>(members))));
-    const double ticks = timing.suspicion_multiplier * decades * static_cast<double>(timing.probe_interval.count());
-    return Duration(static_cast<Duration::rep>(ticks));
+    const double decades = std::log10(std::max(1.0, static_cast<double>(members)));
+    const double intervals = std::max(timing.suspicion_floor, timing.suspicion_multiplier * decades);
+    return Duration(static_cast<Duration::rep>(intervals * static_cast<double>(timing.probe_interval.count())));
 }
 
 }  // namespace parley::swim

@@ -105,7 +105,7 @@ void Host::input(Input&& deliver, bool stale) {
 
 void Host::connected(std::size_t other) {
     input([&](Peer& peer, Instant now) {
-        peer.connected(now, group_.ids[other], name_of(other), address_of(other));
+        peer.connected(now, group_.ids[other], address_of(other));
     });
 }
 
