@@ -22,6 +22,9 @@ public:
     }
     void after(Duration delay, Action action) { at(now_ + delay, std::move(action)); }
 
+    // Before what its actions refer to is gone.
+    void clear() { events_.clear(); }
+
     // Runs everything up to `end`; afterwards it is `end`.
     void run_until(Instant end) {
         while (!events_.empty() && events_.front().when <= end) {

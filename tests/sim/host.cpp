@@ -124,6 +124,11 @@ void Host::receive(std::size_t from, const Message& message) {
     input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], message); }, stale);
 }
 
+// The peer has no membership by gossip yet: its packets are dropped here.
+void Host::receive_packet(std::size_t from, swim::Transport via, const swim::Packet&) {
+    group_.transcript.mix((from * 64 + number_) * 2 + static_cast<std::size_t>(via));
+}
+
 void Host::report_distance() {
     const LogIndex applied = learner_->state().applied.applied;
     const double distance = learner_->distance();

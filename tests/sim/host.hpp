@@ -50,6 +50,7 @@ public:
     void connected(std::size_t other);
     void disconnected(std::size_t other);
     void receive(std::size_t from, const Message& message);
+    void receive_packet(std::size_t from, swim::Transport via, const swim::Packet& packet);
 
     // Of a learner that is driven by hand (the lock-step test).
     void set_manual() { manual_ = true; }

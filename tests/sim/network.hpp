@@ -1,11 +1,14 @@
-// Connections and messages between the hosts: late, lost, twice, out of order, one way, or not at all.
+// Sessions, messages and datagrams between the hosts: late, lost, twice, out of order, one way, kept back and
+// delivered at once, or not at all. link.hpp says what one direction is like.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "protocol/membership/swim_messages.hpp"
 #include "protocol/messages.hpp"
 #include "tests/sim/event_queue.hpp"
+#include "tests/sim/link.hpp"
 #include "tests/sim/settings.hpp"
 #include "tests/sim/transcript.hpp"
 
@@ -13,49 +16,69 @@ namespace parley::sim {
 
 class Host;
 
+struct NetworkCounters {
+    std::uint64_t overflows = 0;          // sessions broken by a full queue
+    std::uint64_t datagrams = 0;
+    std::uint64_t datagrams_dropped = 0;  // by a full queue
+    std::uint64_t kept = 0;               // parcels kept back by clogged links
+};
+
 class Network {
 public:
     Network(const Settings& settings, EventQueue& queue, Rng& rng, Transcript& transcript);
     void attach(std::vector<Host*> hosts);
 
+    // Over the session, control or bulk. A full queue refuses the message and breaks the session.
     void send(std::size_t from, std::size_t to, const Message& message);
+    // Of the gossip membership. As a datagram it needs no session, but both must have been connected since their
+    // last start; a full queue drops it. On the stream it is a control message.
+    void send_packet(std::size_t from, std::size_t to, swim::Transport via, const swim::Packet& packet);
     // Keep trying to connect whenever there is no connection, as long as `from` lives.
     void dial(std::size_t from, std::size_t to);
+    // `from` closes its session to `to`: notices at once, the other side soon.
+    void hang_up(std::size_t from, std::size_t to);
     void host_started(std::size_t host);
     void host_died(std::size_t host);
 
     // Faults. A blocked direction swallows messages; whether the connection breaks over it is drawn.
     void block(std::size_t from, std::size_t to);
-    void heal();                                   // paths alone
+    void block_datagrams(std::size_t from, std::size_t to) { link(from, to).datagrams_blocked = true; }
+    void clog(std::size_t from, std::size_t to, Duration duration, bool in_order);
+    void heal();                                   // links alone
     void break_session(std::size_t a, std::size_t b);
     void set_quality(double loss, double duplication);
+    void set_datagram_quality(double loss, double duplication);  // in addition
     void set_late(bool late) { late_ = late; }
 
+    [[nodiscard]] const NetworkCounters& counters() const { return counters_; }
+
 private:
-    struct Path {
-        bool blocked = false;
-        bool session = false;         // `from` believes to be connected to `to`
-        bool seed = false;            // `from` knows the address of `to` by its config
-        bool dialling = false;
-        std::uint64_t session_number = 0;
-    };
-    Path& path(std::size_t from, std::size_t to) { return paths_[from * settings_.members + to]; }
+    Link& link(std::size_t from, std::size_t to) { return links_[from * settings_.members + to]; }
+    void draw_links();
     void dial_all();
     void connect(std::size_t a, std::size_t b);
     void drop_side(std::size_t host, std::size_t other, Duration delay);
-    void deliver(std::size_t from, std::size_t to, Duration delay, std::shared_ptr<const Message> message);
-    Duration delay_of(const Message& message);
+    bool overflows(std::size_t from, std::size_t to, Lane lane, std::size_t bytes);
+    void transmit(SharedParcel parcel, double loss, double duplication);
+    void deliver(Duration delay, SharedParcel parcel);
+    void arrive(const SharedParcel& parcel);
+    void hand_over(Parcel& parcel);
+    void unclog(Link& link);
+    Duration draw_latency(const Link& link);
 
     const Settings& settings_;
     EventQueue& queue_;
     Rng& rng_;
     Transcript& transcript_;
     std::vector<Host*> hosts_;
-    std::vector<Path> paths_;
+    std::vector<Link> links_;
     std::uint64_t sessions_ = 0;
     double loss_ = 0;
     double duplication_ = 0;
+    double datagram_loss_ = 0;
+    double datagram_duplication_ = 0;
     bool late_ = false;
+    NetworkCounters counters_;
 };
 
 }  // namespace parley::sim

@@ -35,6 +35,9 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     const bool fast = chance(rng, 0.4);
     settings.timing = fast ? Timing::fast() : Timing();
     settings.scale = fast ? 0.2 : 1.0;
+    // Whoever is cut off comes back with its disk, if after a while: giving up a holder costs a part in a round, which
+    // the invariants do not allow here.
+    settings.timing.holder_patience = 1h;
     settings.through_codec = chance(rng, 0.5);
     settings.sparse_seeds = chance(rng, 0.25);
     settings.divergence_threshold = 0.25 + uniform_unit(rng);
@@ -49,19 +52,29 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     settings.fault_interval = scaled(settings, 3.0 + 4.0 * uniform_unit(rng));
     settings.safety_phase = between(rng, 90s, 120s);
     settings.crash_at_persist = chance(rng, 0.5) ? 0.01 * uniform_unit(rng) : 0;
+    if (chance(rng, 0.25)) settings.slow_link = scaled(settings, 0.02 + 0.13 * uniform_unit(rng));
+    const double model_seconds = 0.002 * std::exp(3.5 * uniform_unit(rng));  // 2 .. 66 ms
+    settings.bytes_per_second = static_cast<double>(settings.model_bytes) / model_seconds;
+    // A member that lags gets 64 records at a time, again with each heartbeat: about 20 KiB at seven members.
+    settings.control_queue_bytes = (std::size_t{64} << uniform_below(rng, 3)) << 10U;
+    settings.bulk_queue_models = 2 + uniform_below(rng, 7);
+    settings.datagram_queue = std::size_t{16} << uniform_below(rng, 5);
     return settings;
 }
 
 std::string Settings::text() const {
-    std::array<char, 320> text{};
+    std::array<char, 512> text{};
     std::snprintf(text.data(), text.size(),
                   "seed=%llu%s members=%zu timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
-                  "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus",
+                  "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
+                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members,
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),
-                  static_cast<long long>(fault_interval.count()));
+                  static_cast<long long>(fault_interval.count()), static_cast<long long>(latency.count()),
+                  static_cast<long long>(slow_link.count()), bytes_per_second / 1e6, control_queue_bytes,
+                  bulk_queue_models, datagram_queue);
     return text.data();
 }
 

@@ -29,7 +29,14 @@ struct Settings {
     double drift_size = 0;             // per batch and parameter, of the tendency
     Duration checkpoint_interval{};    // mean
     Duration disk_delay{};             // mean, of a blob or a checkpoint
-    Duration latency{};                // mean, beyond 1 ms
+    Duration latency{};                // mean of all links' means, beyond 1 ms
+    Duration slow_link{};              // mean latency of one link, which is narrow as well; zero: there is none
+    std::size_t model_bytes = std::size_t{1} << 20U;  // that a model counts for on its way
+    double bytes_per_second = 100e6;   // of a usual link
+    // Of one direction of one pair; what happens beyond: network.hpp.
+    std::size_t control_queue_bytes = std::size_t{256} << 10U;
+    std::size_t bulk_queue_models = 8;
+    std::size_t datagram_queue = 200;
     Duration fault_interval{};         // mean
     Duration safety_phase{};
     double crash_at_persist = 0;       // probability, per output that persists something

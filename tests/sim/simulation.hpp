@@ -12,6 +12,9 @@ namespace parley::sim {
 class Simulation {
 public:
     explicit Simulation(Settings settings, bool verbose = false);
+    ~Simulation() { queue_.clear(); }  // what is on its way refers to the links
+    Simulation(const Simulation&) = delete;
+    Simulation& operator=(const Simulation&) = delete;
 
     // Throws Violation.
     void run();

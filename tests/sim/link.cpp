@@ -1,0 +1,40 @@
+#include "tests/sim/link.hpp"
+
+namespace parley::sim {
+
+namespace {
+
+constexpr std::size_t frame_bytes = 36;    // length, tag and the message's few numbers
+constexpr std::size_t id_bytes = 34;
+constexpr std::size_t record_bytes = 60;
+
+struct WireBytes {
+    std::size_t model_bytes;
+
+    std::size_t operator()(const Append& message) const {
+        std::size_t bytes = frame_bytes;
+        for (const Record& record : message.records) {
+            const Average* average = record.average();
+            bytes += record_bytes + (average == nullptr ? 0 : average->balancing_set.size() * (id_bytes + 1));
+        }
+        return bytes;
+    }
+    std::size_t operator()(const Heartbeat& message) const {
+        std::size_t bytes = frame_bytes + id_bytes;
+        for (const MemberAddress& member : message.known)
+            bytes += id_bytes + member.name.size() + member.address.size() + 3;
+        return bytes;
+    }
+    std::size_t operator()(const Contribution&) const { return model_bytes; }
+    std::size_t operator()(const Blob&) const { return model_bytes; }
+    template <class Other>
+    std::size_t operator()(const Other&) const { return frame_bytes; }
+};
+
+}  // namespace
+
+std::size_t wire_bytes(const Message& message, std::size_t model_bytes) {
+    return std::visit(WireBytes{model_bytes}, message);
+}
+
+}  // namespace parley::sim
