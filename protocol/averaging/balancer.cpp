@@ -163,6 +163,8 @@ void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
     }
     round.answers.clear();
     if (is_full) recipients.insert(alive_.begin(), alive_.end());
+    std::erase_if(recipients, [this](const PeerId& id) { return !alive_.contains(id); });
+    if (!is_stored(recipients)) return fail("those who should store the average are gone");
     for (const PeerId& recipient : recipients)
         send(recipient, Blob{*term_, round.id, round.average.hash, model});
     round.storing = std::move(recipients);

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_stops_has_left_and_is_not_suspected) {
     BOOST_REQUIRE(leaver.process.wait_until(std::chrono::steady_clock::now() + 20s));
     require_within(20s, *group, "the goodbye at everybody", [&] { return is_seen_as(*group, 1, "left"); });
     for (const std::size_t other : {0U, 2U})
-        BOOST_TEST(log_of(group->peers()[other]).find("gossip dead") == std::string::npos);
+        BOOST_TEST(log_of(group->peers()[other]).find("member dead") == std::string::npos);
 }
 
 // Stopped for four seconds: suspected at most, and well again by itself.
@@ -84,5 +84,5 @@ BOOST_AUTO_TEST_CASE(a_frozen_peer_is_not_declared_dead) {
     group->peers()[1].process.signal(SIGCONT);
     require_within(40s, *group, "everybody alive again", [&] { return all_alive(*group); });
     for (const std::size_t other : {0U, 2U})
-        BOOST_TEST(log_of(group->peers()[other]).find("gossip dead") == std::string::npos);
+        BOOST_TEST(log_of(group->peers()[other]).find("member dead") == std::string::npos);
 }

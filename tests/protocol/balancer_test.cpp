@@ -165,6 +165,24 @@ BOOST_AUTO_TEST_CASE(an_average_that_only_the_coordinator_holds_is_not_proposed)
     BOOST_TEST(std::holds_alternative<Balance>(*bench.ready({2})));
 }
 
+// Its holders dead, the round ends in the same step: nobody waits out a deadline for them.
+BOOST_AUTO_TEST_CASE(a_round_whose_holders_are_gone_is_dropped_at_once) {
+    Bench bench(3);
+    bench.violate({1, 2});
+    bench.answer(1, model({0.1F, 0}));
+    bench.answer(2, model({0.1F, 0}));
+    BOOST_TEST(bench.pushed().size() == 2U);
+    BOOST_TEST((bench.balancer.awaited() == std::set{peer(1), peer(2)}));
+    bench.alive.erase(peer(3));  // not one of them
+    bench.balancer.alive_changed(bench.now, bench.alive);
+    BOOST_TEST(!bench.balancer.open_round().is_none());
+    bench.alive.erase(peer(2));
+    bench.balancer.alive_changed(bench.now, bench.alive);
+    BOOST_TEST(bench.balancer.open_round().is_none());
+    BOOST_TEST(bench.balancer.awaited().empty());
+    BOOST_TEST(bench.balancer.rounds_failed() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_member_that_cannot_contribute_is_not_waited_for_and_others_rounds_do_not_count) {
     Bench bench(3);
     bench.violate({1, 2});

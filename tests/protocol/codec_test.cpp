@@ -31,7 +31,7 @@ std::vector<Message> samples() {
             BlobMissing{mean.hash},
             Contribution{Term{9}, {Term{9}, 2}, 1.0, parameters},
             Blob{Term{9}, {Term{9}, 2}, cheap_hash(*parameters), parameters},
-            Heartbeat{Incarnation{3}, LogIndex{5}, LogIndex{2}, mean.hash, {{peer(1), "anna", "10.0.0.1:7700"}, {peer(2), "", ""}}}};
+            Heartbeat{LogIndex{5}, LogIndex{2}, mean.hash}};
 }
 
 Bytes from_hex(std::initializer_list<int> values) {

@@ -1,125 +1,137 @@
+// Who can be spoken to: gossip says who lives, connections say who is in reach.
 #include "protocol/membership/membership.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include "tests/protocol/support.hpp"
+#include "tests/protocol/swim_support.hpp"
 
 using namespace parley;
 using namespace parley::test;
 
 namespace {
 
-Membership make() { return Membership({{peer(1), "anna", "a:1"}, peers(3), Timing{}}, at(0s)); }
-
-MemberState state_of(const Membership& membership, std::uint8_t member) {
-    for (const MemberView& view : membership.members())
-        if (view.id == peer(member)) return view.state;
-    return MemberState::unknown;
+swim::SwimConfig config_of(std::uint8_t members) {
+    swim::SwimConfig config = swim_config();
+    for (std::uint8_t number = 2; number <= members; ++number)
+        config.enrolled.push_back({peer(number), {}, {}});
+    return config;
 }
+
+// Peer 1 in a group of `members`; hand-made others.
+struct Group {
+    Membership membership;
+    Membership::Output output;
+
+    explicit Group(std::uint8_t members, swim::SwimConfig config = {})
+        : membership(*Membership::create({config.id == PeerId{} ? config_of(members) : config, 1s}, Rng(7), at(0s))) {
+        drain();
+    }
+    void drain() {
+        membership.check_invariants();
+        output = membership.take_output();
+    }
+    void connect(Instant now, std::uint8_t number) {
+        membership.connected(now, peer(number), "10.0.0." + std::to_string(number) + ":7000");
+        drain();
+    }
+    void hear(Instant now, std::uint8_t from, swim::Update update) {
+        membership.step(now, peer(from), swim::Transport::datagram, {swim::Gossip{}, {std::move(update)}});
+        drain();
+    }
+    bool reaches(std::uint8_t number) const { return membership.reachable().contains(peer(number)); }
+};
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(only_the_group_counts_as_members) {
-    Membership membership = make();
-    BOOST_TEST(membership.is_member(peer(3)));
-    BOOST_TEST(!membership.is_member(peer(4)));
-    membership.connected(at(1s), peer(4), "stranger", "x:1");
-    BOOST_TEST(membership.members().size() == 3U);
+BOOST_AUTO_TEST_CASE(alone_a_peer_reaches_itself) {
+    const Group group(1);
+    BOOST_TEST((group.membership.reachable() == std::set<PeerId>{peer(1)}));
+    BOOST_TEST(group.membership.members().size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_member_is_alive_when_connected_and_suspect_as_soon_as_the_connection_is_lost) {
-    Membership membership = make();
-    BOOST_TEST((membership.alive() == std::set<PeerId>{peer(1)}));
-    membership.connected(at(1s), peer(2), "bert", "b:1");
-    BOOST_TEST(membership.alive().contains(peer(2)));
-    membership.disconnected(at(2s), peer(2));
-    BOOST_TEST((state_of(membership, 2) == MemberState::suspect));
-    BOOST_TEST(!membership.alive().contains(peer(2)));
+BOOST_AUTO_TEST_CASE(reachable_is_who_lives_and_is_connected) {
+    Group group(3);
+    group.hear(at(1s), 3, alive(2));
+    BOOST_TEST(!group.reaches(2));  // lives, but there is no way to it
+    group.connect(at(2s), 2);
+    BOOST_TEST(group.reaches(2));
+    group.connect(at(2s), 3);
+    BOOST_TEST(!group.reaches(3));  // connected, and has not said yet who it is
+    group.hear(at(3s), 3, alive(3));
+    BOOST_TEST(group.reaches(3));
+    group.membership.disconnected(at(4s), peer(2));
+    group.drain();
+    BOOST_TEST(!group.reaches(2));
 }
 
-BOOST_AUTO_TEST_CASE(silence_makes_suspect_then_dead_and_a_word_makes_alive_again) {
-    Membership membership = make();
-    membership.connected(at(1s), peer(2), "bert", "b:1");
-    for (Instant now = at(1s); now < at(4s); now += 500ms)
-        membership.advance(now);
-    BOOST_TEST((state_of(membership, 2) == MemberState::alive));
-    membership.advance(at(4s));
-    BOOST_TEST((state_of(membership, 2) == MemberState::suspect));
-    for (Instant now = at(5s); now <= at(9s); now += 1s)
-        membership.advance(now);
-    BOOST_TEST((state_of(membership, 2) == MemberState::dead));
-    membership.heard(at(10s), peer(2));
-    BOOST_TEST((state_of(membership, 2) == MemberState::alive));
+BOOST_AUTO_TEST_CASE(strangers_are_no_members) {
+    Group group(3);
+    group.connect(at(1s), 9);
+    BOOST_TEST(group.membership.members().size() == 3U);
+    BOOST_TEST(group.output.packets.empty());
 }
 
-BOOST_AUTO_TEST_CASE(our_own_pause_is_not_the_silence_of_others) {
-    Membership membership = make();
-    membership.connected(at(1s), peer(2), "bert", "b:1");
-    membership.advance(at(2s));
-    membership.advance(at(600s));
-    BOOST_TEST((state_of(membership, 2) == MemberState::alive));
+// A suspect may well answer; only the dead and those who leave are given up, in that same step.
+BOOST_AUTO_TEST_CASE(a_suspect_is_still_spoken_to_and_the_dead_are_hung_up_on_at_once) {
+    Group group(3);
+    group.connect(at(1s), 2);
+    group.hear(at(1s), 2, alive(2));
+    group.hear(at(2s), 3, suspect(2, 1, 3));
+    BOOST_TEST(group.reaches(2));
+    BOOST_TEST(group.output.hang_ups.empty());
+    group.hear(at(3s), 3, dead(2, 1, 3));
+    BOOST_TEST(!group.reaches(2));
+    BOOST_TEST((group.output.hang_ups == std::vector{peer(2)}));
+    group.hear(at(4s), 2, alive(2, 2));  // the connection has not broken yet
+    BOOST_TEST(group.reaches(2));
 }
 
-BOOST_AUTO_TEST_CASE(heartbeats_go_to_the_connected_and_carry_every_known_address) {
-    Membership membership = make();
-    membership.connected(at(1s), peer(2), "bert", "b:1");
-    membership.advance(at(1s));
-    const auto output = membership.take_output();
-    BOOST_TEST(output.heartbeat_due);
-    BOOST_TEST((output.connected == std::vector<PeerId>{peer(2)}));
-    BOOST_TEST(output.known.size() == 2U);  // own and peer 2's
-    membership.advance(at(1s));
-    BOOST_TEST(!membership.take_output().heartbeat_due);
+BOOST_AUTO_TEST_CASE(whoever_leaves_is_not_waited_for) {
+    Group group(3);
+    group.connect(at(1s), 2);
+    group.hear(at(1s), 2, alive(2));
+    group.hear(at(2s), 2, left(2, 1));
+    BOOST_TEST(!group.reaches(2));
 }
 
-BOOST_AUTO_TEST_CASE(an_address_heard_of_is_dialled_once) {
-    Membership membership = make();
-    const Heartbeat heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:1"}, {peer(1), "anna", "a:1"}, {peer(9), "x", "x:1"}}};
-    membership.step(at(1s), peer(2), heartbeat);
-    membership.step(at(1s), peer(2), heartbeat);
-    const auto output = membership.take_output();
-    BOOST_REQUIRE(output.dials.size() == 1U);
-    BOOST_TEST((output.dials[0].id == peer(3)));
-    BOOST_TEST(output.dials[0].address == "c:1");
+BOOST_AUTO_TEST_CASE(addresses_are_dialled_once_and_again_when_they_change) {
+    swim::SwimConfig config = config_of(3);
+    config.enrolled[0].addresses = {"10.0.0.2:7000"};
+    auto created = Membership::create({config, 1s}, Rng(7), at(0s));
+    BOOST_REQUIRE(created.has_value());
+    const Membership::Output first = created->take_output();
+    BOOST_REQUIRE(first.dials.size() == 1U);
+    BOOST_TEST((first.dials[0].addresses == std::vector<std::string>{"10.0.0.2:7000"}));
+
+    Group group(3, config);
+    group.connect(at(1s), 2);
+    BOOST_TEST(group.output.dials.empty());
+    group.membership.connected(at(2s), peer(2), "10.0.0.99:7000");
+    group.drain();
+    BOOST_REQUIRE(group.output.dials.size() == 1U);
+    BOOST_TEST(group.output.dials[0].addresses.front() == "10.0.0.99:7000");
+    group.hear(at(3s), 2, alive(3));
+    BOOST_REQUIRE(group.output.dials.size() == 1U);
+    BOOST_TEST((group.output.dials[0].id == peer(3)));
 }
 
-// One hostile member must not make everybody dial wherever it likes, as often as it likes.
-BOOST_AUTO_TEST_CASE(ever_new_addresses_of_a_member_are_dialled_now_and_then_only) {
-    Membership membership = make();
-    std::size_t dials = 0;
-    for (int i = 0; i < 100; ++i) {
-        const auto address = "c:" + std::to_string(i + 1);
-        membership.step(at(1s + i * 10ms), peer(2), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", address}}});
-        dials += membership.take_output().dials.size();
+// One message a second whatever the size of the group, and everybody has its turn.
+BOOST_AUTO_TEST_CASE(heartbeats_go_round_and_at_once_to_whoever_comes) {
+    Group group(4);
+    std::map<PeerId, int> greeted;
+    for (std::uint8_t number = 2; number <= 4; ++number) {
+        group.connect(at(1s), number);
+        group.hear(at(1s), number, alive(number));
+        BOOST_TEST((group.output.greetings == std::vector{peer(number)}));
     }
-    BOOST_TEST(dials == 1U);
-    membership.step(at(60s), peer(2), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:9"}}});
-    BOOST_TEST(membership.take_output().dials.size() == 1U);
-}
-
-// The address that it calls from may be of no use to others: a port forwarded, a name.
-BOOST_AUTO_TEST_CASE(the_address_that_a_member_advertises_replaces_the_one_it_was_met_at) {
-    Membership membership = make();
-    membership.connected(at(1s), peer(3), "carl", "10.0.0.7:7700");
-    membership.step(at(1s), peer(3), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "carl.example:7711"}}});
-    BOOST_TEST(membership.members()[2].address == "carl.example:7711");
-}
-
-BOOST_AUTO_TEST_CASE(what_a_connected_member_says_of_itself_wins_over_hearsay) {
-    Membership membership = make();
-    membership.connected(at(1s), peer(3), "carl", "c:2");
-    (void)membership.take_output();
-    membership.step(at(1s), peer(2), Heartbeat{Incarnation{1}, {}, {}, {}, {{peer(3), "carl", "c:1"}}});
-    BOOST_TEST(membership.take_output().dials.empty());
-    BOOST_TEST(membership.members()[2].address == "c:2");
-}
-
-// Who dialled us may have restarted without our address.
-BOOST_AUTO_TEST_CASE(a_member_whose_connection_is_lost_is_dialled) {
-    Membership membership = make();
-    membership.connected(at(1s), peer(2), "bert", "b:1");
-    membership.disconnected(at(2s), peer(2));
-    const auto output = membership.take_output();
-    BOOST_REQUIRE(output.dials.size() == 1U);
-    BOOST_TEST(output.dials[0].address == "b:1");
+    for (int second = 2; second < 8; ++second) {
+        group.membership.advance(at(second * 1s));
+        group.drain();
+        BOOST_TEST(group.output.heartbeat_due);
+        BOOST_REQUIRE(group.output.greetings.size() == 1U);
+        ++greeted[group.output.greetings[0]];
+    }
+    for (const auto& [member, times] : greeted)
+        BOOST_TEST(times == 2);
+    BOOST_TEST(greeted.size() == 3U);
 }

@@ -39,6 +39,7 @@ void Host::start() {
     config.name = name_of(number_);
     config.address = address_of(number_);
     config.voters = group_.ids;
+    config.boot = group_.rng();
     config.divergence_threshold = group_.settings.divergence_threshold;
     config.parameter_count = group_.settings.parameter_count;
     config.model_count = group_.settings.parameter_count;
@@ -124,9 +125,9 @@ void Host::receive(std::size_t from, const Message& message) {
     input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], message); }, stale);
 }
 
-// The peer has no membership by gossip yet: its packets are dropped here.
-void Host::receive_packet(std::size_t from, swim::Transport via, const swim::Packet&) {
+void Host::receive_packet(std::size_t from, swim::Transport via, const swim::Packet& packet) {
     group_.transcript.mix((from * 64 + number_) * 2 + static_cast<std::size_t>(via));
+    input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], via, packet); });
 }
 
 void Host::report_distance() {
@@ -182,9 +183,12 @@ void Host::carry_out(PeerOutput output, bool stale) {
     const std::uint64_t life = life_;
     send_all(output.sends);
     if (life != life_) return;
+    for (const swim::SwimSend& packet : output.packets)
+        group_.network.send_packet(number_, host_of(packet.to), packet.via, packet.packet);
+    for (const PeerId& gone : output.hang_ups) group_.network.hang_up(number_, host_of(gone));
     for (const Dial& dial : output.dials) {
-        if (dial.address != address_of(host_of(dial.id)))
-            throw Violation("membership", name_of(number_) + " dials a wrong address, " + dial.address);
+        if (dial.addresses != std::vector{address_of(host_of(dial.id))})
+            throw Violation("membership", name_of(number_) + " dials a wrong address, " + dial.addresses.front());
         group_.network.dial(number_, host_of(dial.id));
     }
     report(output.events);
@@ -237,6 +241,7 @@ void Host::report(const std::vector<parley::Event>& events) {
         if (const auto* refused = std::get_if<Refused>(&event))
             throw Violation("refused", name_of(number_) + " refuses " + name_of(host_of(refused->from)) + ": " +
                                            refused->reason);
+        if (const auto* news = std::get_if<swim::SwimEvent>(&event)) report(*news);
         if (const auto* failed = std::get_if<RoundFailed>(&event))
             group_.transcript.line(group_.queue.now(), "n%zu drops round %s: %s", number_,
                                    describe(failed->round).c_str(), failed->reason.c_str());
@@ -245,6 +250,18 @@ void Host::report(const std::vector<parley::Event>& events) {
                                    static_cast<unsigned long long>(changed->term.value),
                                    changed->coordinator ? name_of(host_of(*changed->coordinator)).c_str() : "unknown");
     }
+}
+
+void Host::report(const swim::SwimEvent& event) {
+    const auto line = [this](const PeerId& id, const char* what) {
+        group_.transcript.line(group_.queue.now(), "n%zu: n%zu %s", number_, host_of(id), what);
+    };
+    if (const auto* joined = std::get_if<swim::MemberJoined>(&event)) line(joined->id, "is there");
+    if (const auto* suspect = std::get_if<swim::MemberSuspected>(&event)) line(suspect->id, "is suspected");
+    if (const auto* alive = std::get_if<swim::MemberAlive>(&event)) line(alive->id, "is alive after all");
+    if (const auto* removed = std::get_if<swim::MemberRemoved>(&event)) line(removed->id, removed->left ? "has left" : "is dead");
+    if (std::holds_alternative<swim::Conflict>(event))
+        throw Violation("membership", name_of(number_) + " sees a conflict of names, keys or models");
 }
 
 // --- the storage worker -----------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ private:
     bool persist(const PersistLog& log, bool stale);          // false: the host died over it
     void send_all(const std::vector<Send>& sends);
     void report(const std::vector<parley::Event>& events);
+    void report(const swim::SwimEvent& event);
     void arm();
     void wake();
 

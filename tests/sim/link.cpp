@@ -19,12 +19,7 @@ struct WireBytes {
         }
         return bytes;
     }
-    std::size_t operator()(const Heartbeat& message) const {
-        std::size_t bytes = frame_bytes + id_bytes;
-        for (const MemberAddress& member : message.known)
-            bytes += id_bytes + member.name.size() + member.address.size() + 3;
-        return bytes;
-    }
+    std::size_t operator()(const Heartbeat&) const { return frame_bytes + id_bytes; }
     std::size_t operator()(const Contribution&) const { return model_bytes; }
     std::size_t operator()(const Blob&) const { return model_bytes; }
     template <class Other>

@@ -143,8 +143,8 @@ void Simulation::require_agreement() {
         require(host.learner().distance() <= settings_.divergence_threshold * 1.0001, number,
                 text_of("its violation is never served, distance %.4f", host.learner().distance()));
         for (const MemberView& member : status.members)
-            require(member.state == MemberState::alive, number,
-                    "holds " + member.name + " for " + member_state_name(member.state));
+            require(member.state == swim::State::alive, number,
+                    "holds " + member.name + " for " + swim::state_name(member.state));
     }
 }
 

@@ -77,8 +77,8 @@ struct Describe {
                        message.hash.text().substr(0, 8).c_str());
     }
     std::string operator()(const Heartbeat& message) const {
-        return text_of("heartbeat incarnation=%llu applied=%llu reference=%llu", number(message.incarnation.value),
-                       number(message.applied.value), number(message.reference.value));
+        return text_of("heartbeat applied=%llu reference=%llu", number(message.applied.value),
+                       number(message.reference.value));
     }
 };
 
