@@ -23,13 +23,15 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
     return hash ^ (hash >> 29U);
 }
 
-std::uint64_t mix(std::uint64_t hash, const PeerId& id, Incarnation incarnation) {
+// One live member's share of the digest: shares are combined by exclusive or, so that one can be taken out again.
+std::uint64_t share_of(const PeerId& id, Incarnation incarnation) {
+    std::uint64_t hash = 0xcbf29ce484222325U;
     std::uint64_t word = 0;
     for (std::size_t i = 0; i < id.bytes.size(); ++i) {
         word = word << 8U | id.bytes[i];
         if (i % 8 == 7) hash = mix(hash, word);
     }
-    return mix(hash, incarnation.value);
+    return mix(mix(hash, incarnation.value), 0);
 }
 
 }  // namespace
@@ -119,6 +121,7 @@ void MemberTable::set_state(Instant now, Member& member, State state, Change& ch
     change.is_news = true;
     change.after = state;
     if (is_live(member.state) != is_live(state)) {
+        live_digest_ ^= share_of(member.news.id, member.news.incarnation);
         const auto place = std::lower_bound(live_.begin(), live_.end(), member.news.id);
         is_live(state) ? static_cast<void>(live_.insert(place, member.news.id)) : static_cast<void>(live_.erase(place));
     }
@@ -142,7 +145,9 @@ MemberTable::Change MemberTable::apply_alive(Instant now, const Alive& alive) {
         found = members_.emplace(alive.id, Member{}).first;
         found->second.boot_since = now;
     }
+    remove_share(found->second);
     take_over(now, found->second, alive, change);
+    add_share(found->second);
     set_state(now, found->second, State::alive, change);
     return change;
 }
@@ -156,7 +161,9 @@ MemberTable::Change MemberTable::apply(Instant now, const Update& update) {
     if (found == members_.end() || found->second.state == State::unknown) return change;
     change.before = change.after = found->second.state;
     if (!overrides(incarnation_of(update), state_of(update), found->second)) return change;
+    remove_share(found->second);
     found->second.news.incarnation = incarnation_of(update);
+    add_share(found->second);
     set_state(now, found->second, state_of(update), change);
     return change;
 }
@@ -209,19 +216,12 @@ Reach* MemberTable::reach(const PeerId& id) {
     return found == members_.end() ? nullptr : &found->second.reach;
 }
 
+void MemberTable::remove_share(const Member& member) {
+    if (is_live(member.state)) live_digest_ ^= share_of(member.news.id, member.news.incarnation);
+}
+
 std::uint64_t MemberTable::digest(const Alive& self) const {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    bool is_self_mixed = false;
-    const auto mix_self = [&] {
-        if (!is_self_mixed) hash = mix(hash, self.id, self.incarnation);
-        is_self_mixed = true;
-    };
-    for (const auto& [id, member] : members_) {
-        if (self.id < id) mix_self();
-        if (is_live(member.state)) hash = mix(hash, id, member.news.incarnation);
-    }
-    mix_self();
-    return std::max<std::uint64_t>(hash, 1);  // 0 says: none
+    return std::max<std::uint64_t>(live_digest_ ^ share_of(self.id, self.incarnation), 1);  // 0 says: none
 }
 
 void MemberTable::check_invariants() const {
@@ -229,12 +229,15 @@ void MemberTable::check_invariants() const {
     CHECK(!members_.contains(self_));
     CHECK(std::is_sorted(live_.begin(), live_.end()));
     std::size_t live = 0;
+    std::uint64_t digest = 0;
     for (const auto& [id, member] : members_) {
+        if (is_live(member.state)) digest ^= share_of(id, member.news.incarnation);
         CHECK(member.news.id == id);
         CHECK(member.state != State::unknown || member.is_enrolled);
         if (is_live(member.state)) ++live;
     }
     CHECK(live == live_.size());
+    CHECK(digest == live_digest_);
     for (const auto& [name, id] : names_)
         CHECK(id == self_ || members_.contains(id));
 }

@@ -87,6 +87,8 @@ private:
     void note_boot(Instant now, Member& member, const Alive& alive, Change& change);
     void take_over(Instant now, Member& member, const Alive& alive, Change& change);
     void set_state(Instant now, Member& member, State state, Change& change);
+    void remove_share(const Member& member);  // before its incarnation changes; and after:
+    void add_share(const Member& member) { remove_share(member); }
     Change apply_alive(Instant now, const Alive& alive);
 
     PeerId self_;
@@ -95,6 +97,7 @@ private:
     std::map<PeerId, Member> members_;
     std::map<std::string, PeerId> names_;    // this peer's too
     std::vector<PeerId> live_;
+    std::uint64_t live_digest_ = 0;          // of the live, kept up to date: pings ask for it
 };
 
 }  // namespace parley::swim

@@ -87,7 +87,7 @@ int main(int count, char** words) {
     if (arguments.scenario.empty() || arguments.options.members < 2 || arguments.options.members > 1000 ||
         arguments.seeds == 0) {
         std::fprintf(stderr, "usage: membership_sim [--members 2..1000] [--seeds N] [--plain] [--multiplier X] --scenario "
-                             "crash|spread|loss5|loss20|frozen-third|lifeguard-cycle|partition|rest\n");
+                             "crash|kill|spread|loss5|loss20|frozen-third|lifeguard-cycle|partition|rest\n");
         return 2;
     }
     return run(arguments);

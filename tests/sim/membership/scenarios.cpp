@@ -39,11 +39,11 @@ struct Window {                              // what happens from here on
     }
 };
 
-void crash(World& world, Outcome& outcome) {
+void crash(World& world, Outcome& outcome, bool is_silent) {
     const std::size_t victim = world.options().members / 2;
     const Instant begin = world.now();
     const std::size_t removals = world.removals().size();
-    world.crash(victim);
+    is_silent ? world.crash(victim) : world.kill(victim);
     outcome.all = world.run_until(120s, [&] { return world.removals().size() - removals >= world.options().members - 1; });
     if (world.removals().size() > removals) outcome.first = world.removals()[removals].when - begin;
     if (outcome.all) outcome.all = world.removals().back().when - begin;
@@ -112,7 +112,8 @@ std::optional<Outcome> run_scenario(const std::string& name, const Options& opti
     settle(world);
     Window window{world};
     if (name == "partition") window.second_half = options.members / 2;
-    if (name == "crash") crash(world, outcome);
+    if (name == "crash") crash(world, outcome, true);
+    else if (name == "kill") crash(world, outcome, false);
     else if (name == "spread") spread(world, outcome);
     else if (name == "loss5") lossy(world, 0.05);
     else if (name == "loss20") lossy(world, 0.20);

@@ -73,6 +73,16 @@ void World::crash(std::size_t host) {
     hosts_[host].is_unhealthy = true;
 }
 
+void World::kill(std::size_t host) {
+    crash(host);
+    for (std::size_t other = 0; other < hosts_.size(); ++other)
+        queue_.after(draw_latency(), [this, other, id = hosts_[host].id] {
+            if (!hosts_[other].machine || hosts_[other].is_frozen) return;
+            hosts_[other].machine->disconnected(queue_.now(), id);
+            flush(other);
+        });
+}
+
 void World::restart(std::size_t host) {
     crash(host);
     boot(host);

@@ -58,6 +58,8 @@ public:
     }
 
     void crash(std::size_t host);
+    // The process alone: the host's kernel resets its streams, and there is one to every member.
+    void kill(std::size_t host);
     void restart(std::size_t host);          // a new boot; the incarnation starts again at 1
     // The process stops, its clock goes on, what arrives waits: at most `datagrams_waiting_max` datagrams.
     void freeze(std::size_t host);
