@@ -104,7 +104,7 @@ inline bool is_bulk(const Message& message) {
 
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 1;
+    std::uint32_t protocol_version = 2;
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters
