@@ -443,6 +443,11 @@ PeerStatus Peer::status() const {
     return status;
 }
 
+PeerPosition Peer::position() const {
+    const Raft& raft = machines_->raft;
+    return {raft.term(), raft.role(), raft.commit()};
+}
+
 const std::vector<Record>& Peer::records() const { return machines_->raft.log().records(); }
 
 void Peer::check_invariants() const {

@@ -68,23 +68,23 @@ void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_
 void Ledger::restarted(std::size_t host) { commit_of_[host] = 0; }
 
 void Ledger::observe(std::size_t host, const Peer& peer) {
-    const PeerStatus status = peer.status();
+    const PeerPosition position = peer.position();
     const Disk& disk = *disks_[host];
-    require(status.term == disk.hard_state.term, "I1",
-            text_of("n%zu is in term %llu, its disk in another", host, number(status.term.value)));
-    if (status.role == Role::coordinator) coordinates(host, status.term, peer);
+    require(position.term == disk.hard_state.term, "I1",
+            text_of("n%zu is in term %llu, its disk in another", host, number(position.term.value)));
+    if (position.role == Role::coordinator) coordinates(host, position.term, peer);
     std::size_t& seen = commit_of_[host];
-    if (status.commit.value <= seen) {
-        require(status.commit.value == seen, "I2", text_of("the commit index of n%zu goes back", host));
+    if (position.commit.value <= seen) {
+        require(position.commit.value == seen, "I2", text_of("the commit index of n%zu goes back", host));
         return;
     }
     const std::vector<Record>& records = peer.records();
     require(records == disk.records, "I2", text_of("n%zu: the log in memory is not the durable one", host));
-    require(status.commit.value <= records.size(), "I2", text_of("n%zu commits beyond its log", host));
-    if (status.role == Role::coordinator)
-        require(records[status.commit.value - 1].term == status.term, "I2",
+    require(position.commit.value <= records.size(), "I2", text_of("n%zu commits beyond its log", host));
+    if (position.role == Role::coordinator)
+        require(records[position.commit.value - 1].term == position.term, "I2",
                 text_of("n%zu commits an older term's record by counting (Raft 5.4.2)", host));
-    for (; seen < status.commit.value; ++seen) commit(host, LogIndex{seen + 1}, records[seen]);
+    for (; seen < position.commit.value; ++seen) commit(host, LogIndex{seen + 1}, records[seen]);
 }
 
 void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
