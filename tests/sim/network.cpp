@@ -90,7 +90,7 @@ void Network::send_packet(std::size_t from, std::size_t to, swim::Transport via,
     if (way.blocked || (is_datagram && way.datagrams_blocked)) return;
     const Lane lane = is_datagram ? Lane::datagram : Lane::control;
     if (overflows(from, to, lane, bytes)) return;
-    counters_.datagrams += is_datagram ? 1 : 0;
+    ++(is_datagram ? counters_.datagrams : counters_.packets_on_streams);
     transmit(std::make_shared<Parcel>(from, to, lane, way.lanes[static_cast<std::size_t>(lane)], bytes,
                                       settings_.through_codec ? through_codec(via, packet) : packet),
              is_datagram ? loss_ + datagram_loss_ : loss_,
@@ -157,11 +157,13 @@ void Network::hand_over(const SharedParcel& parcel) {
     const bool is_datagram = parcel->lane() == Lane::datagram;
     if (is_datagram ? !back.has_keys : !back.session) return;
     transcript_.received(queue_.now(), parcel);
-    if (const auto* message = std::get_if<Message>(&parcel->content()))
+    if (const auto* message = std::get_if<Message>(&parcel->content())) {
         host.receive(from, *message);
-    else
-        host.receive_packet(from, is_datagram ? swim::Transport::datagram : swim::Transport::stream,
-                            std::get<swim::Packet>(parcel->content()));
+        return;
+    }
+    ++counters_.packets_taken;
+    host.receive_packet(from, is_datagram ? swim::Transport::datagram : swim::Transport::stream,
+                        std::get<swim::Packet>(parcel->content()));
 }
 
 // --- sessions -----------------------------------------------------------------------------------------

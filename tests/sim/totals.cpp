@@ -49,9 +49,10 @@ std::string Totals::text(double seconds) const {
                 "%llu references skipped; slowest recovery %.1f s\n",
                 number(all.records), number(all.rounds_full), number(all.rounds_partial), number(all.rounds_applied),
                 number(all.skipped_references), static_cast<double>(slowest_recovery_.count()) / 1e6) +
-        text_of("network: %llu sessions broken by full queues, %llu messages kept back by clogs, %llu datagrams, "
-                "%llu dropped by full queues\n",
+        text_of("network: %llu sessions broken by full queues, %llu messages kept back by clogs; packets: %llu in "
+                "datagrams, %llu on streams, %llu taken, %llu dropped by full queues\n",
                 number(network_.overflows), number(network_.kept), number(network_.datagrams),
+                number(network_.packets_on_streams), number(network_.packets_taken),
                 number(network_.datagrams_dropped));
     for (std::size_t members = 0; members < sizes_.size(); ++members) {
         const OfSize& size = sizes_[members];

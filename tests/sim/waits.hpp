@@ -1,0 +1,28 @@
+// (10) of the design: every wait on a member ends in the step in which the member is removed. A peer says whom it
+// waits for by `awaited()`, members that an answer is outstanding from, whatever the wait is about; the ledger looks after
+// every input. A peer without that function is not looked at.
+#pragma once
+
+#include <algorithm>
+
+#include "protocol/peer.hpp"
+#include "tests/sim/transcript.hpp"
+
+namespace parley::sim {
+
+template <class AnyPeer>
+void check_waits(std::size_t host, const AnyPeer& peer) {
+    if constexpr (requires { peer.awaited(); }) {
+        const auto awaited = peer.awaited();
+        if (awaited.empty()) return;
+        const PeerStatus status = peer.status();
+        for (const PeerId& id : awaited) {
+            const auto member = std::ranges::find(status.members, id, &MemberView::id);
+            if (member == status.members.end() ||
+                (member->state != MemberState::alive && member->state != MemberState::suspect))
+                throw Violation("waits", text_of("n%zu waits for n%zu, which is gone", host, host_of(id)));
+        }
+    }
+}
+
+}  // namespace parley::sim
