@@ -360,7 +360,9 @@ void Host::write_checkpoint(std::optional<RoundId> snapshot) {
 
 void Host::checkpoint_now_and_then() {
     after(exponential(group_.rng, group_.settings.checkpoint_interval), [this] {
-        write_checkpoint(std::nullopt);
+        // Of models that stand still only what is new: or fifty slow disks are never idle at one instant.
+        const bool is_new = learner_->state().applied.applied != disk_.checkpoint.applied.applied;
+        if (group_.training != Training::still || is_new) write_checkpoint(std::nullopt);
         checkpoint_now_and_then();
     });
 }
