@@ -494,6 +494,11 @@ const swim::Swim& Peer::membership() const { return machines_->membership.swim()
 
 std::set<PeerId> Peer::awaited() const { return machines_->awaited(); }
 
+PeerPosition Peer::position() const {
+    const Raft& raft = machines_->raft;
+    return {raft.term(), raft.role(), raft.commit()};
+}
+
 const std::vector<Record>& Peer::records() const { return machines_->raft.log().records(); }
 
 void Peer::check_invariants() const {

@@ -72,6 +72,13 @@ struct PeerStatus {
     RoundId open_round;                  // none when idle
 };
 
+// The part of it that changes with every step, without a copy of the members.
+struct PeerPosition {
+    Term term;
+    Role role = Role::follower;
+    LogIndex commit;
+};
+
 // --- the peer -----------------------------------------------------------------------------------------
 
 class Peer {
@@ -111,6 +118,7 @@ public:
     [[nodiscard]] const swim::Swim& membership() const;
     // Members whose answer something in here waits for; all of them are reachable.
     [[nodiscard]] std::set<PeerId> awaited() const;
+    [[nodiscard]] PeerPosition position() const;
     // The whole log, for tests and for `status`: index 1 is records()[0].
     [[nodiscard]] const std::vector<Record>& records() const;
     // Aborts on a contradiction inside; the simulator calls it after every input.

@@ -1,13 +1,68 @@
 #include "tests/sim/faults.hpp"
 
-#include <array>
+#include <algorithm>
 
 namespace parley::sim {
 
+namespace {
+
+std::string names_of(const std::vector<bool>& hosts) {
+    std::string text;
+    for (std::size_t host = 0; host < hosts.size(); ++host)
+        if (hosts[host]) text += (text.empty() ? "n" : ",n") + std::to_string(host);
+    return text.empty() ? "nobody" : text;
+}
+
+double in_seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+constexpr double kind_left_out = 0.25;
+constexpr Duration clock_jump_least = 1s;
+constexpr Duration clock_jump_spread = 59s;
+
+}  // namespace
+
+const std::vector<Faults::Kind>& Faults::kinds() {
+    static const std::vector<Kind> all{
+        {"restart", &Faults::restart_some, 8, true},
+        {"heal", &Faults::heal, 8, true},
+        {"crash", &Faults::crash_one, 4},
+        {"kill-coordinator", &Faults::kill_coordinator, 6},
+        {"pause", &Faults::pause_one, 2},
+        {"stutter", &Faults::stutter, 2},
+        {"slow", &Faults::slow_one, 2},
+        {"clock", &Faults::jump_clock, 2},
+        {"partition", &Faults::partition, 2},
+        {"one-way", &Faults::one_way, 2},
+        {"ring", &Faults::ring, 2},
+        {"degrade", &Faults::degrade, 2},
+        {"flap", &Faults::flap, 2},
+        {"clog", &Faults::clog, 4},
+        {"no-datagrams", &Faults::block_datagrams, 2},
+        {"bad-datagrams", &Faults::degrade_datagrams, 2},
+    };
+    return all;
+}
+
 Faults::Faults(Group& group, std::vector<Host*> hosts) : group_(group), hosts_(std::move(hosts)) {}
+
+void Faults::note(const std::string& what) { group_.transcript.fault(group_.queue.now(), what); }
+
+void Faults::choose_kinds() {
+    std::string left_out;
+    for (const Kind& kind : kinds()) {
+        if (!kind.always && chance(group_.rng, kind_left_out)) {
+            left_out += std::string(" ") + kind.name;
+            continue;
+        }
+        chosen_.push_back(kind);
+        weights_ += kind.weight;
+    }
+    if (!left_out.empty()) note(text_of("without%s", left_out.c_str()));
+}
 
 void Faults::begin() {
     active_ = true;
+    choose_kinds();
     group_.crashes_at_worst_instants = true;
     if (group_.settings.biased) {
         group_.network.set_late(true);
@@ -21,11 +76,10 @@ void Faults::end() {
     group_.crashes_at_worst_instants = false;
     group_.coordinator_appended = nullptr;
     group_.network.set_late(false);
-    group_.network.set_quality(0, 0);
-    group_.network.heal();
-    group_.transcript.line(group_.queue.now(), "FAULTS END");
+    note("end");
+    repair_links();
     for (std::size_t host = 0; host < hosts_.size(); ++host) {
-        hosts_[host]->resume();
+        hosts_[host]->recover_speed();
         start(host);
     }
 }
@@ -33,7 +87,11 @@ void Faults::end() {
 void Faults::next() {
     group_.queue.after(exponential(group_.rng, group_.settings.fault_interval), [this] {
         if (!active_) return;
-        inject();
+        ++group_.ledger->statistics().faults;
+        std::uint64_t draw = uniform_below(group_.rng, weights_);
+        auto kind = chosen_.begin();
+        for (; draw >= kind->weight; ++kind) draw -= kind->weight;
+        (this->*kind->inject)();
         next();
     });
 }
@@ -44,23 +102,19 @@ void Faults::start(std::size_t host) {
     if (!hosts_[host]->up()) hosts_[host]->start();
 }
 
-void Faults::inject() {
-    using Fault = void (Faults::*)();
-    constexpr std::array<Fault, 19> faults{
-        &Faults::crash_one,    &Faults::crash_one,        &Faults::restart_some,     &Faults::restart_some,
-        &Faults::restart_some, &Faults::restart_some,     &Faults::partition,        &Faults::one_way,
-        &Faults::ring,         &Faults::heal,             &Faults::heal,             &Faults::heal,
-        &Faults::degrade,      &Faults::pause_one,        &Faults::kill_coordinator, &Faults::kill_coordinator,
-        &Faults::flap,         &Faults::kill_coordinator, &Faults::heal};
-    ++group_.ledger->statistics().faults;
-    (this->*faults.at(uniform_below(group_.rng, faults.size())))();
+std::vector<bool> Faults::some_hosts(double probability) {
+    std::vector<bool> chosen(hosts_.size());
+    for (std::size_t host = 0; host < chosen.size(); ++host) chosen[host] = chance(group_.rng, probability);
+    return chosen;
 }
+
+// --- hosts --------------------------------------------------------------------------------------------
 
 void Faults::crash_one() { hosts_[any_host()]->crash("fault"); }
 
 void Faults::kill_coordinator() {
     for (Host* host : hosts_)
-        if (host->up() && host->peer().status().role == Role::coordinator) host->crash("it is the coordinator");
+        if (host->up() && host->peer().position().role == Role::coordinator) host->crash("it is the coordinator");
 }
 
 void Faults::restart_some() {
@@ -68,22 +122,62 @@ void Faults::restart_some() {
         if (!hosts_[host]->up() && chance(group_.rng, 0.7)) start(host);
 }
 
+void Faults::pause_one() {
+    const std::size_t host = any_host();
+    const Duration duration = uniform_duration(group_.rng, 3 * group_.settings.timing.election_timeout);
+    note(text_of("pause n%zu %.2fs", host, in_seconds(duration)));
+    hosts_[host]->pause(duration);
+}
+
+// Runs for a moment, stops for a while, again and again (Lifeguard 4: the machines that are busy with something else).
+void Faults::stutter() {
+    std::vector<bool> chosen = some_hosts(1.0 / 3);
+    chosen[any_host()] = true;
+    const Duration duration = scaled(group_.settings, 4 + 8 * uniform_unit(group_.rng));
+    note(text_of("stutter %s %.2fs", names_of(chosen).c_str(), in_seconds(duration)));
+    for (std::size_t host = 0; host < chosen.size(); ++host)
+        if (chosen[host]) stutter(host, group_.queue.now() + duration);
+}
+
+void Faults::stutter(std::size_t host, Instant end) {
+    if (!active_ || group_.queue.now() >= end) return;
+    const Duration stop = uniform_duration(group_.rng, scaled(group_.settings, 4));
+    const Duration run = uniform_duration(group_.rng, scaled(group_.settings, 0.5));
+    hosts_[host]->pause(stop);
+    group_.queue.after(stop + run, [this, host, end] { stutter(host, end); });
+}
+
+void Faults::slow_one() {
+    const std::size_t host = any_host();
+    const Duration duration = scaled(group_.settings, 5 + 20 * uniform_unit(group_.rng));
+    const auto factor = static_cast<std::int64_t>(2 + uniform_below(group_.rng, 9));
+    const Duration cost = uniform_duration(group_.rng, scaled(group_.settings, 0.03));
+    note(text_of("slow n%zu %.2fs, batches x%lld, inputs %.1fms", host, in_seconds(duration), static_cast<long long>(factor),
+         in_seconds(cost) * 1e3));
+    hosts_[host]->slow_down(duration, factor, cost);
+}
+
+void Faults::jump_clock() {
+    const std::size_t host = any_host();
+    const Duration forward = clock_jump_least + uniform_duration(group_.rng, clock_jump_spread);
+    note(text_of("clock n%zu +%.2fs", host, in_seconds(forward)));
+    hosts_[host]->jump_clock(forward);
+}
+
+// --- links --------------------------------------------------------------------------------------------
+
 void Faults::partition() {
-    std::vector<bool> side(hosts_.size());
-    for (std::size_t host = 0; host < side.size(); ++host) side[host] = chance(group_.rng, 0.5);
-    std::string text;
-    for (std::size_t a = 0; a < side.size(); ++a) {
-        if (side[a]) text += " n" + std::to_string(a);
+    const std::vector<bool> side = some_hosts(0.5);
+    note(text_of("partition %s", names_of(side).c_str()));
+    for (std::size_t a = 0; a < side.size(); ++a)
         for (std::size_t b = 0; b < side.size(); ++b)
             if (side[a] != side[b]) group_.network.block(a, b);
-    }
-    group_.transcript.line(group_.queue.now(), "PARTITION:%s against the rest", text.c_str());
 }
 
 void Faults::one_way() {
     const std::size_t host = any_host();
     const bool mute = chance(group_.rng, 0.5);
-    group_.transcript.line(group_.queue.now(), "ONE WAY: n%zu is %s", host, mute ? "mute" : "deaf");
+    note(text_of("%s n%zu", mute ? "mute" : "deaf", host));
     for (std::size_t other = 0; other < hosts_.size(); ++other) {
         if (other == host) continue;
         if (mute) group_.network.block(host, other);
@@ -93,46 +187,73 @@ void Faults::one_way() {
 
 void Faults::ring() {
     const std::size_t size = hosts_.size();
-    group_.transcript.line(group_.queue.now(), "RING: neighbours only");
+    note("ring");
     for (std::size_t a = 0; a < size; ++a)
         for (std::size_t b = 0; b < size; ++b)
             if (a != b && (a + 1) % size != b && (b + 1) % size != a) group_.network.block(a, b);
 }
 
 void Faults::heal() {
-    group_.transcript.line(group_.queue.now(), "HEAL");
+    note("heal");
+    repair_links();
+}
+
+void Faults::repair_links() {
     group_.network.heal();
     group_.network.set_quality(0, 0);
+    group_.network.set_datagram_quality(0, 0);
 }
 
 void Faults::degrade() {
     const double loss = 0.3 * uniform_unit(group_.rng);
     const double duplication = 0.3 * uniform_unit(group_.rng);
-    group_.transcript.line(group_.queue.now(), "DEGRADE: loss %.2f, duplication %.2f", loss, duplication);
+    note(text_of("degrade loss %.2f twice %.2f", loss, duplication));
     group_.network.set_quality(loss, duplication);
-}
-
-void Faults::pause_one() {
-    const std::size_t host = any_host();
-    const Duration duration = uniform_duration(group_.rng, 3 * group_.settings.timing.election_timeout);
-    group_.transcript.line(group_.queue.now(), "PAUSE n%zu for %lld us", host,
-                           static_cast<long long>(duration.count()));
-    hosts_[host]->pause(duration);
 }
 
 void Faults::flap() {
     const std::size_t a = any_host();
     const std::size_t b = any_host();
     if (a == b) return;
-    group_.transcript.line(group_.queue.now(), "FLAP n%zu n%zu", a, b);
+    note(text_of("flap n%zu n%zu", a, b));
     group_.network.break_session(a, b);
+}
+
+// Everything from one host, everything to it, or every link with the same odds.
+void Faults::clog() {
+    const std::size_t host = any_host();
+    const std::uint64_t which = uniform_below(group_.rng, 3);
+    const Duration duration = scaled(group_.settings, 0.5 + 15 * uniform_unit(group_.rng));
+    const bool in_order = chance(group_.rng, 0.5);
+    constexpr const char* names[] = {"from", "to", "around"};
+    note(text_of("clog %s n%zu %.2fs%s", names[which], host, in_seconds(duration), in_order ? "" : " shuffled"));
+    for (std::size_t a = 0; a < hosts_.size(); ++a)
+        for (std::size_t b = 0; b < hosts_.size(); ++b) {
+            const bool is_chosen = which == 0 ? a == host : which == 1 ? b == host : chance(group_.rng, 0.4);
+            if (a != b && is_chosen) group_.network.clog(a, b, duration, in_order);
+        }
+}
+
+void Faults::block_datagrams() {
+    const std::vector<bool> chosen = some_hosts(chance(group_.rng, 0.3) ? 1.0 : 0.3);
+    note(text_of("no datagrams to %s", names_of(chosen).c_str()));
+    for (std::size_t a = 0; a < hosts_.size(); ++a)
+        for (std::size_t b = 0; b < hosts_.size(); ++b)
+            if (chosen[b]) group_.network.block_datagrams(a, b);
+}
+
+void Faults::degrade_datagrams() {
+    const double loss = 0.5 * uniform_unit(group_.rng);
+    const double duplication = 0.3 * uniform_unit(group_.rng);
+    note(text_of("datagrams loss %.2f twice %.2f", loss, duplication));
+    group_.network.set_datagram_quality(loss, duplication);
 }
 
 void Faults::isolate(std::size_t coordinator) {
     if (hosts_.size() < 3 || !chance(group_.rng, 0.10)) return;
     std::size_t kept = any_host();
     while (kept == coordinator) kept = any_host();
-    group_.transcript.line(group_.queue.now(), "ISOLATE coordinator n%zu with n%zu", coordinator, kept);
+    note(text_of("isolate n%zu,n%zu", coordinator, kept));
     for (std::size_t a : {coordinator, kept})
         for (std::size_t b = 0; b < hosts_.size(); ++b) {
             if (b == coordinator || b == kept) continue;

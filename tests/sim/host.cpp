@@ -7,6 +7,7 @@ namespace parley::sim {
 namespace {
 
 constexpr std::size_t due_again_max = 5;
+constexpr std::int64_t drift_max = 20'000;  // of a clock's rate, in millionths
 
 std::string name_of(std::size_t host) { return "n" + std::to_string(host); }
 std::string address_of(std::size_t host) { return name_of(host) + ":7000"; }
@@ -26,12 +27,14 @@ std::optional<Term> term_of(const Message& message) {
 Host::Host(Group& group, std::size_t number) : group_(group), number_(number) {
     disk_.checkpoint.weights = *group_.initial_model;
     disk_.checkpoint.reference = group_.initial_model;
+    clock_drift_ = static_cast<std::int64_t>(uniform_below(group_.rng, 2 * drift_max + 1)) - drift_max;
 }
 
 void Host::start() {
     ++life_;
     disk_.incarnation = disk_.incarnation.next();
-    clock_offset_ = uniform_duration(group_.rng, 1000s);
+    clock_.set(group_.queue.now(), Instant{} + uniform_duration(group_.rng, 1000s), clock_drift_);
+    busy_until_ = group_.queue.now();
     paused_until_ = Instant{};
     blobs_free_ = checkpoints_free_ = group_.queue.now();
     PeerConfig config;
@@ -46,6 +49,7 @@ void Host::start() {
     config.initial_model = group_.initial_model;
     config.hash = hash_of;
     config.timing = group_.settings.timing;
+    if (life_ > 1) group_.transcript.fault(group_.queue.now(), text_of("start n%zu", number_));
     group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records, applied %llu", number_,
                            static_cast<unsigned long long>(disk_.hard_state.term.value), disk_.records.size(),
                            static_cast<unsigned long long>(disk_.checkpoint.applied.applied.value));
@@ -63,7 +67,7 @@ void Host::start() {
 
 void Host::crash(const char* reason) {
     if (!up()) return;
-    group_.transcript.line(group_.queue.now(), "n%zu CRASHES: %s", number_, reason);
+    group_.transcript.fault(group_.queue.now(), text_of("crash n%zu (%s)", number_, reason));
     ++group_.ledger->statistics().crashes;
     ++life_;
     peer_.reset();
@@ -76,14 +80,43 @@ void Host::crash(const char* reason) {
 
 void Host::pause(Duration duration) { paused_until_ = group_.queue.now() + duration; }
 
+void Host::slow_down(Duration duration, std::int64_t factor, Duration cost) {
+    slow_until_ = group_.queue.now() + duration;
+    slowness_ = factor;
+    input_cost_ = cost;
+}
+
+void Host::jump_clock(Duration forward) {
+    clock_.jump(forward);
+    if (up()) arm();
+}
+
+void Host::recover_speed() {
+    paused_until_ = Instant{};
+    slow_until_ = Instant{};
+}
+
 void Host::when_awake(std::function<void()> action) {
     if (!up()) return;
-    if (awake()) {
+    const Instant now = group_.queue.now();
+    if (!awake()) {
+        group_.queue.at(paused_until_, [this, life = life_, action = std::move(action)] {
+            if (life == life_) when_awake(action);
+        });
+    } else if (!is_slow() && busy_until_ <= now) {
         action();
-        return;
+    } else {
+        busy_until_ = std::max(busy_until_, now) + (is_slow() ? input_cost_ : Duration::zero());
+        run_at(busy_until_, std::move(action));
     }
-    group_.queue.at(paused_until_, [this, life = life_, action = std::move(action)] {
-        if (life == life_) when_awake(action);
+}
+
+// In its turn, and after a pause that begins meanwhile.
+void Host::run_at(Instant when, std::function<void()> action) {
+    group_.queue.at(when, [this, life = life_, action = std::move(action)] {
+        if (life != life_) return;
+        if (awake()) action();
+        else run_at(paused_until_, action);
     });
 }
 
@@ -116,10 +149,6 @@ void Host::disconnected(std::size_t other) {
 }
 
 void Host::receive(std::size_t from, const Message& message) {
-    if (std::holds_alternative<Heartbeat>(message))
-        group_.transcript.mix(from * 64 + number_);
-    else
-        group_.transcript.line(group_.queue.now(), "n%zu <- n%zu %s", number_, from, describe(message).c_str());
     const std::optional<Term> term = term_of(message);
     const bool stale = term && *term < disk_.hard_state.term;
     input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], message); }, stale);
@@ -139,7 +168,7 @@ void Host::report_distance() {
 void Host::arm() {
     const Instant due = peer_->next_deadline();
     if (due == never) return;
-    const Instant when = std::max(due - clock_offset_, group_.queue.now());
+    const Instant when = std::max(clock_.when(due), group_.queue.now());
     if (when >= wake_at_) return;
     wake_at_ = when;
     after(when - group_.queue.now() + uniform_duration(group_.rng, 1ms), [this] { wake(); });
@@ -209,7 +238,7 @@ bool Host::persist(const PersistLog& log, bool stale) {
         crash("after its log is durable");
         return false;
     }
-    if (!log.records.empty() && peer_->status().role == Role::coordinator && group_.coordinator_appended)
+    if (!log.records.empty() && peer_->position().role == Role::coordinator && group_.coordinator_appended)
         group_.coordinator_appended(number_);
     return true;
 }
@@ -303,8 +332,8 @@ void Host::run_blob(const BlobCommand& command) {
 // --- the learner --------------------------------------------------------------------------------------
 
 void Host::batch() {
-    after(Duration(group_.settings.batch / 2) + uniform_duration(group_.rng, group_.settings.batch),
-          [this] { batch(); });
+    const Duration usual = group_.settings.batch / 2 + uniform_duration(group_.rng, group_.settings.batch);
+    after(is_slow() ? usual * slowness_ : usual, [this] { batch(); });
     while (!commands_.empty()) {
         run(commands_.front());
         commands_.pop_front();
@@ -350,7 +379,9 @@ void Host::write_checkpoint(std::optional<RoundId> snapshot) {
 
 void Host::checkpoint_now_and_then() {
     after(exponential(group_.rng, group_.settings.checkpoint_interval), [this] {
-        write_checkpoint(std::nullopt);
+        // Of models that stand still only what is new: or fifty slow disks are never idle at one instant.
+        const bool is_new = learner_->state().applied.applied != disk_.checkpoint.applied.applied;
+        if (group_.training != Training::still || is_new) write_checkpoint(std::nullopt);
         checkpoint_now_and_then();
     });
 }

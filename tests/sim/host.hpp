@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "protocol/peer.hpp"
+#include "tests/sim/clock.hpp"
 #include "tests/sim/disk.hpp"
 #include "tests/sim/event_queue.hpp"
 #include "tests/sim/learner.hpp"
@@ -43,8 +44,13 @@ public:
 
     void start();
     void crash(const char* reason);
+    // The process stops; its clock and its mail do not.
     void pause(Duration duration);
-    void resume() { paused_until_ = Instant{}; }
+    // Every batch takes `factor` times as long, and every input `cost` of the one processor.
+    void slow_down(Duration duration, std::int64_t factor, Duration cost);
+    // Its monotonic clock leaps forward.
+    void jump_clock(Duration forward);
+    void recover_speed();
 
     // Inputs, from the network.
     void connected(std::size_t other);
@@ -67,9 +73,11 @@ public:
     [[nodiscard]] bool idle() const { return commands_.empty() && writes_ == 0; }
 
 private:
-    // The peer's own clock: its origin differs from host to host and from start to start.
-    [[nodiscard]] Instant local_now() const { return group_.queue.now() + clock_offset_; }
+    // The peer's own clock: its origin differs from host to host and from start to start, its rate from host to host.
+    [[nodiscard]] Instant local_now() const { return clock_.reading(group_.queue.now()); }
+    [[nodiscard]] bool is_slow() const { return group_.queue.now() < slow_until_; }
     void after(Duration delay, std::function<void()> action);  // in this life only
+    void run_at(Instant when, std::function<void()> action);
     template <class Input>
     void input(Input&& deliver, bool stale = false);
 
@@ -94,7 +102,12 @@ private:
     Disk disk_;
     std::uint64_t life_ = 0;
     Instant paused_until_{};
-    Duration clock_offset_{};
+    Instant slow_until_{};
+    std::int64_t slowness_ = 1;
+    Duration input_cost_{};
+    Instant busy_until_{};            // with inputs, while slow
+    std::int64_t clock_drift_ = 0;    // millionths
+    LocalClock clock_;
     std::optional<Peer> peer_;
     std::optional<Learner> learner_;
     bool manual_ = false;

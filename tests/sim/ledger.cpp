@@ -1,9 +1,13 @@
 #include "tests/sim/ledger.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdarg>
+#include <cstdio>
 
 #include "tests/sim/transcript.hpp"
+#include "tests/sim/waits.hpp"
 
 namespace parley::sim {
 
@@ -15,6 +19,17 @@ unsigned long long number(std::uint64_t value) { return value; }
 
 void require(bool holds, const char* invariant, const std::string& what_happened) {
     if (!holds) throw Violation(invariant, what_happened);
+}
+
+// The text is made when it is needed: these conditions are looked at after every input.
+[[gnu::format(printf, 3, 4)]] void require(bool holds, const char* invariant, const char* format, ...) {
+    if (holds) return;
+    std::array<char, 256> text{};
+    std::va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(text.data(), text.size(), format, arguments);
+    va_end(arguments);
+    throw Violation(invariant, text.data());
 }
 
 }  // namespace
@@ -53,64 +68,65 @@ void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_
     if (persist.hard_state) {
         const HardState& old = disk.hard_state;
         const HardState& now = *persist.hard_state;
-        require(now.term >= old.term, "I1", text_of("n%zu: the durable term goes back", host));
-        require(now.highest_round >= old.highest_round, "I5", text_of("n%zu: the highest round goes back", host));
+        require(now.term >= old.term, "I1", "n%zu: the durable term goes back", host);
+        require(now.highest_round >= old.highest_round, "I5", "n%zu: the highest round goes back", host);
         if (now.term == old.term && old.voted_for)
-            require(now.voted_for == old.voted_for, "I1", text_of("n%zu changes its vote in a term", host));
+            require(now.voted_for == old.voted_for, "I1", "n%zu changes its vote in a term", host);
     }
     if (!persist.first_index) return;
-    require(!stale_input, "I6", text_of("n%zu writes records on a message of a lower term", host));
+    require(!stale_input, "I6", "n%zu writes records on a message of a lower term", host);
     const std::size_t first = persist.first_index->value;
-    require(first >= 1 && first <= disk.records.size() + 1, "I2", text_of("n%zu leaves a hole in its log", host));
-    require(first > commit_of_[host], "I2", text_of("n%zu replaces committed record %zu", host, first));
+    require(first >= 1 && first <= disk.records.size() + 1, "I2", "n%zu leaves a hole in its log", host);
+    require(first > commit_of_[host], "I2", "n%zu replaces committed record %zu", host, first);
 }
 
 void Ledger::restarted(std::size_t host) { commit_of_[host] = 0; }
 
 void Ledger::observe(std::size_t host, const Peer& peer) {
-    const PeerStatus status = peer.status();
+    const PeerPosition position = peer.position();
     const Disk& disk = *disks_[host];
-    require(status.term == disk.hard_state.term, "I1",
-            text_of("n%zu is in term %llu, its disk in another", host, number(status.term.value)));
-    if (status.role == Role::coordinator) coordinates(host, status.term, peer);
+    require(position.term == disk.hard_state.term, "I1",
+            "n%zu is in term %llu, its disk in another", host, number(position.term.value));
+    check_waits(host, peer);
+    if (position.role == Role::coordinator) coordinates(host, position.term, peer);
     std::size_t& seen = commit_of_[host];
-    if (status.commit.value <= seen) {
-        require(status.commit.value == seen, "I2", text_of("the commit index of n%zu goes back", host));
+    if (position.commit.value <= seen) {
+        require(position.commit.value == seen, "I2", "the commit index of n%zu goes back", host);
         return;
     }
     const std::vector<Record>& records = peer.records();
-    require(records == disk.records, "I2", text_of("n%zu: the log in memory is not the durable one", host));
-    require(status.commit.value <= records.size(), "I2", text_of("n%zu commits beyond its log", host));
-    if (status.role == Role::coordinator)
-        require(records[status.commit.value - 1].term == status.term, "I2",
-                text_of("n%zu commits an older term's record by counting (Raft 5.4.2)", host));
-    for (; seen < status.commit.value; ++seen) commit(host, LogIndex{seen + 1}, records[seen]);
+    require(records == disk.records, "I2", "n%zu: the log in memory is not the durable one", host);
+    require(position.commit.value <= records.size(), "I2", "n%zu commits beyond its log", host);
+    if (position.role == Role::coordinator)
+        require(records[position.commit.value - 1].term == position.term, "I2",
+                "n%zu commits an older term's record by counting (Raft 5.4.2)", host);
+    for (; seen < position.commit.value; ++seen) commit(host, LogIndex{seen + 1}, records[seen]);
 }
 
 void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
     const auto [place, first_seen] = coordinators_.try_emplace(term, host);
     require(place->second == host, "I1",
-            text_of("n%zu and n%zu coordinate term %llu", place->second, host, number(term.value)));
+            "n%zu and n%zu coordinate term %llu", place->second, host, number(term.value));
     if (!first_seen) return;
     ++statistics_.terms;
     const std::vector<Record>& records = peer.records();
     for (std::size_t i = 0; i < committed_.size() && committed_[i].term < term; ++i)
         require(i < records.size() && records[i] == committed_[i], "I2",
-                text_of("n%zu coordinates term %llu without committed record %zu", host, number(term.value), i + 1));
+                "n%zu coordinates term %llu without committed record %zu", host, number(term.value), i + 1);
 }
 
 void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
     if (index.value <= committed_.size()) {
         require(committed_[index.value - 1] == record, "I2",
-                text_of("n%zu commits another record %llu", host, number(index.value)));
+                "n%zu commits another record %llu", host, number(index.value));
         return;
     }
     const auto copies = std::count_if(disks_.begin(), disks_.end(), [&](const Disk* disk) {
         return disk->records.size() >= index.value && disk->records[index.value - 1] == record;
     });
     require(static_cast<std::size_t>(copies) >= majority(), "I2",
-            text_of("n%zu commits record %llu that %d disks hold", host, number(index.value),
-                    static_cast<int>(copies)));
+            "n%zu commits record %llu that %d disks hold", host, number(index.value),
+                    static_cast<int>(copies));
     require(committed_.empty() || committed_.back().term <= record.term, "I2", "terms fall along the log");
     committed_.push_back(record);
     ++statistics_.records;
@@ -185,34 +201,34 @@ std::size_t Ledger::holders(const ModelHash& hash) const {
 void Ledger::vote(std::size_t host, Term term, std::size_t candidate) {
     const HardState& durable = disks_[host]->hard_state;
     require(durable.term == term && durable.voted_for && host_of(*durable.voted_for) == candidate, "I1",
-            text_of("n%zu votes for n%zu in term %llu before that is durable", host, candidate, number(term.value)));
+            "n%zu votes for n%zu in term %llu before that is durable", host, candidate, number(term.value));
     const auto [place, first] = votes_.try_emplace({host, term}, candidate);
     require(place->second == candidate, "I1",
-            text_of("n%zu votes for n%zu and n%zu in term %llu", host, place->second, candidate, number(term.value)));
+            "n%zu votes for n%zu and n%zu in term %llu", host, place->second, candidate, number(term.value));
 }
 
 void Ledger::check_acknowledgement(std::size_t host, const AppendReply& reply) {
     const Disk& disk = *disks_[host];
     require(reply.match.value <= disk.records.size(), "I2",
-            text_of("n%zu acknowledges record %llu that is not durable", host, number(reply.match.value)));
+            "n%zu acknowledges record %llu that is not durable", host, number(reply.match.value));
     // What is committed is at a majority already; only votes for the undecided ones count for I3.
     for (std::size_t i = committed_.size() + 1; i <= reply.match.value; ++i) {
         const Record& record = disk.records[i - 1];
         require(!record.is_reference() || disk.blobs.contains(record.average()->hash), "I3",
-                text_of("n%zu acknowledges reference %zu without its blob", host, i));
+                "n%zu acknowledges reference %zu without its blob", host, i);
     }
 }
 
 void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
     const Disk& disk = *disks_[host];
     ++statistics_.messages;
-    require(host != to, "messages", text_of("n%zu writes to itself", host));
+    require(host != to, "messages", "n%zu writes to itself", host);
     if (const auto* request = std::get_if<RequestVote>(&message)) vote(host, request->term, host);
     if (const auto* reply = std::get_if<VoteReply>(&message); reply && reply->granted) vote(host, reply->term, to);
     if (const auto* append = std::get_if<Append>(&message))
         require(append->term == disk.hard_state.term &&
                     append->previous_index.value + append->records.size() <= disk.records.size(),
-                "I2", text_of("n%zu sends records that are not durable here", host));
+                "I2", "n%zu sends records that are not durable here", host);
     if (const auto* reply = std::get_if<AppendReply>(&message); reply && reply->accepted)
         check_acknowledgement(host, *reply);
     if (const auto* query = std::get_if<Query>(&message)) bases_.try_emplace(query->round, query->base);
@@ -221,13 +237,13 @@ void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
     if (const auto* ready = std::get_if<Ready>(&message)) {
         const auto pushed = pushed_.find(ready->round);
         require(pushed != pushed_.end() && disk.blobs.contains(pushed->second), "I3",
-                text_of("n%zu is ready for round %s without its blob", host, describe(ready->round).c_str()));
+                "n%zu is ready for round %s without its blob", host, describe(ready->round).c_str());
     }
     if (const auto* contribution = std::get_if<Contribution>(&message)) {
         const auto& pending = disk.checkpoint.applied.pending;
         require(pending && pending->round == contribution->round && *pending->model == *contribution->model, "I5",
-                text_of("n%zu contributes to round %s a model that is not durable", host,
-                        describe(contribution->round).c_str()));
+                "n%zu contributes to round %s a model that is not durable", host,
+                        describe(contribution->round).c_str());
     }
 }
 
@@ -237,29 +253,29 @@ void Ledger::blob_dropped(std::size_t host, const ModelHash& hash) const {
     // A host that has said "ready" and restarts before it has the record may forget the blob; a majority may not.
     const std::size_t left = holders(hash) - (disks_[host]->blobs.contains(hash) ? 1 : 0);
     require(!in_force || left >= majority(), "I3",
-            text_of("n%zu drops the reference in force, %zu disks are left with it", host, left));
+            "n%zu drops the reference in force, %zu disks are left with it", host, left);
 }
 
 void Ledger::snapshot_asked(std::size_t host, const RoundId& round) {
     const HardState& durable = disks_[host]->hard_state;
     require(round.term == durable.term, "I6",
-            text_of("n%zu answers a query of term %llu", host, number(round.term.value)));
+            "n%zu answers a query of term %llu", host, number(round.term.value));
     require(round > highest_asked_[host] && durable.highest_round == round, "I6",
-            text_of("n%zu accepts round %s, not the highest it has seen", host, describe(round).c_str()));
+            "n%zu accepts round %s, not the highest it has seen", host, describe(round).c_str());
     highest_asked_[host] = round;
 }
 
 void Ledger::snapshot_copied(std::size_t host, const RoundId& round, LogIndex applied) const {
     const auto base = bases_.find(round);
     require(base == bases_.end() || applied >= base->second, "I5",
-            text_of("n%zu takes the snapshot of round %s with older records unapplied", host,
-                    describe(round).c_str()));
+            "n%zu takes the snapshot of round %s with older records unapplied", host,
+                    describe(round).c_str());
 }
 
 void Ledger::snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model) {
     const auto [place, first] = snapshots_[round].try_emplace(host, model);
     require(first || *place->second == *model, "I5",
-            text_of("n%zu has two snapshots of round %s", host, describe(round).c_str()));
+            "n%zu has two snapshots of round %s", host, describe(round).c_str());
 }
 
 void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
@@ -290,11 +306,11 @@ void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkp
 
 // After a restart: the reference in force once more, for the learner's reports.
 void Ledger::renewing(std::size_t host, const ApplyRecord& command) const {
-    require(command.reference != nullptr, "I3", text_of("n%zu renews no reference", host));
+    require(command.reference != nullptr, "I3", "n%zu renews no reference", host);
     std::size_t index = command.index.value;
     while (index > 0 && !committed_[index - 1].is_reference()) --index;
     require(index == 0 || hash_of(*command.reference) == committed_[index - 1].average()->hash, "I3",
-            text_of("n%zu renews a reference that is not in force", host));
+            "n%zu renews a reference that is not in force", host);
 }
 
 void Ledger::moving(std::size_t host, const ApplyRecord& command, const Average& average,

@@ -18,7 +18,7 @@ Message through_codec(const Settings& settings, const Message& message) {
     const Bytes bytes = encode(message, hash_of);
     Result<Message> decoded = decode(bytes, {settings.parameter_count, hash_of});
     if (!decoded) throw Violation("codec", decoded.error().message + " in " + describe(message));
-    if (describe(*decoded) != describe(message))
+    if (encode(*decoded, hash_of) != bytes)
         throw Violation("codec", describe(message) + " became " + describe(*decoded));
     return std::move(*decoded);
 }
@@ -90,7 +90,7 @@ void Network::send_packet(std::size_t from, std::size_t to, swim::Transport via,
     if (way.blocked || (is_datagram && way.datagrams_blocked)) return;
     const Lane lane = is_datagram ? Lane::datagram : Lane::control;
     if (overflows(from, to, lane, bytes)) return;
-    counters_.datagrams += is_datagram ? 1 : 0;
+    ++(is_datagram ? counters_.datagrams : counters_.packets_on_streams);
     transmit(std::make_shared<Parcel>(from, to, lane, way.lanes[static_cast<std::size_t>(lane)], bytes,
                                       settings_.through_codec ? through_codec(via, packet) : packet),
              is_datagram ? loss_ + datagram_loss_ : loss_,
@@ -113,7 +113,7 @@ bool Network::overflows(std::size_t from, std::size_t to, Lane lane, std::size_t
     if (way.overflowed != way.session_number) {
         way.overflowed = way.session_number;
         ++counters_.overflows;
-        transcript_.line(queue_.now(), "OVERFLOW from n%zu to n%zu, %zu bytes wait", from, to, room.bytes);
+        transcript_.fault(queue_.now(), text_of("overflow n%zu n%zu", from, to));
         hang_up(from, to);
     }
     return true;
@@ -146,20 +146,24 @@ void Network::arrive(const SharedParcel& parcel) {
         way.kept.push_back(parcel);
         return;
     }
-    hosts_[parcel->to()]->when_awake([this, parcel] { hand_over(*parcel); });
+    hosts_[parcel->to()]->when_awake([this, parcel] { hand_over(parcel); });
 }
 
-void Network::hand_over(Parcel& parcel) {
-    parcel.leave_lane();
-    Host& host = *hosts_[parcel.to()];
-    const Link& back = link(parcel.to(), parcel.from());
-    const bool is_datagram = parcel.lane() == Lane::datagram;
+void Network::hand_over(const SharedParcel& parcel) {
+    parcel->leave_lane();
+    const std::size_t from = parcel->from();
+    Host& host = *hosts_[parcel->to()];
+    const Link& back = link(parcel->to(), from);
+    const bool is_datagram = parcel->lane() == Lane::datagram;
     if (is_datagram ? !back.has_keys : !back.session) return;
-    if (const auto* message = std::get_if<Message>(&parcel.content()))
-        host.receive(parcel.from(), *message);
-    else
-        host.receive_packet(parcel.from(), is_datagram ? swim::Transport::datagram : swim::Transport::stream,
-                            std::get<swim::Packet>(parcel.content()));
+    transcript_.received(queue_.now(), parcel);
+    if (const auto* message = std::get_if<Message>(&parcel->content())) {
+        host.receive(from, *message);
+        return;
+    }
+    ++counters_.packets_taken;
+    host.receive_packet(from, is_datagram ? swim::Transport::datagram : swim::Transport::stream,
+                        std::get<swim::Packet>(parcel->content()));
 }
 
 // --- sessions -----------------------------------------------------------------------------------------

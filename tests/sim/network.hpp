@@ -20,7 +20,19 @@ struct NetworkCounters {
     std::uint64_t overflows = 0;          // sessions broken by a full queue
     std::uint64_t datagrams = 0;
     std::uint64_t datagrams_dropped = 0;  // by a full queue
+    std::uint64_t packets_on_streams = 0;
+    std::uint64_t packets_taken = 0;      // by their receivers, of both kinds
     std::uint64_t kept = 0;               // parcels kept back by clogged links
+
+    NetworkCounters& operator+=(const NetworkCounters& other) {
+        overflows += other.overflows;
+        datagrams += other.datagrams;
+        datagrams_dropped += other.datagrams_dropped;
+        packets_on_streams += other.packets_on_streams;
+        packets_taken += other.packets_taken;
+        kept += other.kept;
+        return *this;
+    }
 };
 
 class Network {
@@ -62,7 +74,7 @@ private:
     void transmit(SharedParcel parcel, double loss, double duplication);
     void deliver(Duration delay, SharedParcel parcel);
     void arrive(const SharedParcel& parcel);
-    void hand_over(Parcel& parcel);
+    void hand_over(const SharedParcel& parcel);
     void unclog(Link& link);
     Duration draw_latency(const Link& link);
 

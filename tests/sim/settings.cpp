@@ -32,13 +32,17 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     // Five and three matter most; one, two and seven have their own corners.
     constexpr std::array<std::size_t, 10> sizes{5, 5, 5, 3, 3, 3, 7, 7, 2, 1};
     settings.members = sizes.at(uniform_below(rng, sizes.size()));
-    const bool fast = chance(rng, 0.4);
+    // Large groups now and then, for a shorter time: a message to everybody costs the square.
+    const std::uint64_t rare = uniform_below(rng, 500);
+    if (rare < 16) settings.members = 15;
+    if (rare == 16) settings.members = 50;
+    const bool fast = chance(rng, 0.4) && settings.members < 50;  // that would be 8,000 heartbeats a second
     settings.timing = fast ? Timing::fast() : Timing();
     settings.scale = fast ? 0.2 : 1.0;
     // Whoever is cut off comes back with its disk, if after a while: giving up a holder costs a part in a round, which
     // the invariants do not allow here.
     settings.timing.holder_patience = 1h;
-    settings.through_codec = chance(rng, 0.5);
+    settings.through_codec = chance(rng, 0.5) && settings.members < 50;
     settings.sparse_seeds = chance(rng, 0.25);
     settings.divergence_threshold = 0.25 + uniform_unit(rng);
     settings.check_period = 1 + uniform_below(rng, 5);
@@ -50,13 +54,17 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     settings.checkpoint_interval = std::max(settings.checkpoint_interval, 5 * settings.disk_delay);  // or it drowns
     settings.latency = between(rng, 500us, 8ms);
     settings.fault_interval = scaled(settings, 3.0 + 4.0 * uniform_unit(rng));
+    if (settings.members == 50) settings.fault_interval /= 4;
     settings.safety_phase = between(rng, 90s, 120s);
+    if (settings.members == 15) settings.safety_phase /= 2;
+    if (settings.members == 50) settings.safety_phase /= 6;
     settings.crash_at_persist = chance(rng, 0.5) ? 0.01 * uniform_unit(rng) : 0;
     if (chance(rng, 0.25)) settings.slow_link = scaled(settings, 0.02 + 0.13 * uniform_unit(rng));
     const double model_seconds = 0.002 * std::exp(3.5 * uniform_unit(rng));  // 2 .. 66 ms
     settings.bytes_per_second = static_cast<double>(settings.model_bytes) / model_seconds;
     // A member that lags gets 64 records at a time, again with each heartbeat: about 20 KiB at seven members.
-    settings.control_queue_bytes = (std::size_t{64} << uniform_below(rng, 3)) << 10U;
+    settings.control_queue_bytes = (std::size_t{16} << uniform_below(rng, 4)) << 10U;
+    settings.control_queue_bytes *= std::max<std::size_t>(1, settings.members / 7);
     settings.bulk_queue_models = 2 + uniform_below(rng, 7);
     settings.datagram_queue = std::size_t{16} << uniform_below(rng, 5);
     return settings;

@@ -27,6 +27,9 @@ public:
 
     [[nodiscard]] const Settings& settings() const { return settings_; }
     [[nodiscard]] Ledger& ledger() { return *ledger_; }
+    [[nodiscard]] const Ledger& ledger() const { return *ledger_; }
+    [[nodiscard]] const NetworkCounters& network_counters() const { return network_.counters(); }
+    [[nodiscard]] Instant now() const { return queue_.now(); }
     [[nodiscard]] const Transcript& transcript() const { return transcript_; }
     [[nodiscard]] Duration recovery() const { return recovery_; }  // from the last fault to the third commit
 

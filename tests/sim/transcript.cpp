@@ -11,6 +11,8 @@ namespace parley::sim {
 namespace {
 
 constexpr std::size_t tail_lines = 120;
+constexpr std::size_t wrap_column = 120;
+constexpr const char* time_format = "%4lld.%06lld ";
 using Line = std::array<char, 512>;
 
 std::uint64_t scrambled(std::uint64_t value) {  // splitmix64
@@ -22,12 +24,69 @@ std::uint64_t scrambled(std::uint64_t value) {  // splitmix64
 
 unsigned long long number(std::uint64_t value) { return value; }
 
+double in_seconds(Instant instant) { return static_cast<double>(instant.time_since_epoch().count()) / 1e6; }
+
 std::string set_text(const Average& average) {
     std::string text;
     for (const Share& share : average.balancing_set)
         text += (text.empty() ? "n" : ",n") + std::to_string(host_of(share.member));
     return text;
 }
+
+// Everything that a message says, in one number.
+struct Fingerprint {
+    static std::uint64_t of(std::initializer_list<std::uint64_t> numbers) {
+        std::uint64_t result = 0;
+        for (const std::uint64_t each : numbers) result = scrambled(result ^ each);
+        return result;
+    }
+    static std::uint64_t of(const ModelHash& hash) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, hash.bytes.data(), sizeof word);
+        return word;
+    }
+    static std::uint64_t of(const Record& record) {
+        const Average* average = record.average();
+        if (average == nullptr) return of({record.term.value});
+        std::uint64_t members = 0;
+        for (const Share& share : average->balancing_set) members |= std::uint64_t{1} << host_of(share.member);
+        return of({record.term.value, average->round.sequence, average->violations, of(average->hash), members});
+    }
+
+    std::uint64_t operator()(const RequestVote& m) const {
+        return of({1, m.term.value, m.last_index.value, m.last_term.value});
+    }
+    std::uint64_t operator()(const VoteReply& m) const { return of({2, m.term.value, m.granted}); }
+    std::uint64_t operator()(const Append& m) const {
+        std::uint64_t records = 0;
+        for (const Record& record : m.records) records = scrambled(records ^ of(record));
+        return of({3, m.term.value, m.previous_index.value, m.previous_term.value, m.commit.value, records});
+    }
+    std::uint64_t operator()(const AppendReply& m) const { return of({4, m.term.value, m.accepted, m.match.value}); }
+    std::uint64_t operator()(const ViolationNotice& m) const {
+        return of({5, m.applied.value, std::bit_cast<std::uint64_t>(m.squared_distance)});
+    }
+    std::uint64_t operator()(const Query& m) const {
+        return of({6, m.term.value, m.round.term.value, m.round.sequence, m.base.value});
+    }
+    std::uint64_t operator()(const Abort& m) const {
+        return of({7, m.term.value, m.round.term.value, m.round.sequence});
+    }
+    std::uint64_t operator()(const Ready& m) const {
+        return of({8, m.term.value, m.round.term.value, m.round.sequence});
+    }
+    std::uint64_t operator()(const FetchBlob& m) const { return of({9, of(m.hash)}); }
+    std::uint64_t operator()(const BlobMissing& m) const { return of({10, of(m.hash)}); }
+    std::uint64_t operator()(const Contribution& m) const {
+        return of({11, m.term.value, m.round.term.value, m.round.sequence, of(hash_of(*m.model))});
+    }
+    std::uint64_t operator()(const Blob& m) const {
+        return of({12, m.term.value, m.round.term.value, m.round.sequence, of(m.hash)});
+    }
+    std::uint64_t operator()(const Heartbeat& m) const {
+        return of({13, m.incarnation.value, m.applied.value, m.reference.value, m.known.size()});
+    }
+};
 
 struct Describe {
     std::string operator()(const RequestVote& message) const {
@@ -86,22 +145,66 @@ struct Describe {
 
 void Transcript::line(Instant now, const char* format, ...) {
     Line buffer;
-    const int head = std::snprintf(buffer.data(), buffer.size(), "%11.6f ",
-                                   static_cast<double>(now.time_since_epoch().count()) / 1e6);
+    const long long microseconds = now.time_since_epoch().count();
+    const int head = std::snprintf(buffer.data(), buffer.size(), time_format, microseconds / 1'000'000,
+                                   microseconds % 1'000'000);
     const auto offset = static_cast<std::size_t>(head);
     std::va_list arguments;
     va_start(arguments, format);
     std::vsnprintf(buffer.data() + offset, buffer.size() - offset, format, arguments);
     va_end(arguments);
-    if (tail_.size() == tail_lines) {
-        tail_.push_back(std::move(tail_.front()));  // its memory is used again
-        tail_.pop_front();
-        tail_.back().assign(buffer.data());
-    } else {
-        tail_.emplace_back(buffer.data());
-    }
-    for (const char character : tail_.back()) hash_ = (hash_ ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
+    for (const char* next = buffer.data(); *next != 0; ++next)
+        hash_ = (hash_ ^ static_cast<unsigned char>(*next)) * 0x100000001b3U;
     if (verbose_) std::puts(buffer.data());
+    keep(std::string(buffer.data()));
+}
+
+void Transcript::received(Instant now, const SharedParcel& parcel) {
+    const auto* message = std::get_if<Message>(&parcel->content());
+    mix(static_cast<std::uint64_t>(now.time_since_epoch().count()));
+    mix((parcel->from() << 16U) + (parcel->to() << 8U) + static_cast<std::uint64_t>(parcel->lane()));
+    mix(message != nullptr ? std::visit(Fingerprint{}, *message) : parcel->bytes());
+    if (message == nullptr || std::holds_alternative<Heartbeat>(*message)) return;
+    keep(Received{now, parcel});
+    if (verbose_) std::puts(text(tail_.back()).c_str());
+}
+
+void Transcript::keep(Entry entry) {
+    if (tail_.size() == tail_lines) tail_.pop_front();
+    tail_.push_back(std::move(entry));
+}
+
+std::string Transcript::text(const Entry& entry) {
+    if (const auto* line = std::get_if<std::string>(&entry)) return *line;
+    const auto& [when, parcel] = std::get<Received>(entry);
+    const long long microseconds = when.time_since_epoch().count();
+    return text_of(time_format, microseconds / 1'000'000, microseconds % 1'000'000) +
+           text_of("n%zu <- n%zu ", parcel->to(), parcel->from()) + describe(std::get<Message>(parcel->content()));
+}
+
+std::vector<std::string> Transcript::tail() const {
+    std::vector<std::string> lines;
+    for (const Entry& entry : tail_) lines.push_back(text(entry));
+    return lines;
+}
+
+void Transcript::fault(Instant now, const std::string& what) {
+    line(now, "FAULT %s", what.c_str());
+    faults_.push_back(text_of("%.3f %s", in_seconds(now), what.c_str()));
+}
+
+std::string Transcript::faults_text() const {
+    std::string text;
+    std::size_t column = wrap_column;
+    for (const std::string& fault : faults_) {
+        if (column + fault.size() + 2 > wrap_column) {
+            text += "\n   ";
+            column = 3;
+        }
+        text += " " + fault + ";";
+        column += fault.size() + 2;
+    }
+    return text;
 }
 
 void Transcript::mix(std::uint64_t value) { hash_ = scrambled(hash_ ^ value); }

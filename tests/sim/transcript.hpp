@@ -5,9 +5,12 @@
 #include <deque>
 #include <stdexcept>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "protocol/messages.hpp"
 #include "protocol/types.hpp"
+#include "tests/sim/link.hpp"
 
 namespace parley::sim {
 
@@ -23,16 +26,31 @@ public:
     explicit Transcript(bool verbose) : verbose_(verbose) {}
 
     [[gnu::format(printf, 3, 4)]] void line(Instant now, const char* format, ...);
-    // Into the hash alone: what would drown the lines.
+    // A line that is kept to the end: what was broken or repaired, in a few words.
+    void fault(Instant now, const std::string& what);
+    // A message is taken. Its text is made only when somebody reads it; what would drown the lines (heartbeats, packets of
+    // the gossip) goes into the hash alone.
+    void received(Instant now, const SharedParcel& parcel);
     void mix(std::uint64_t value);
 
     [[nodiscard]] std::uint64_t hash() const { return hash_; }
-    [[nodiscard]] const std::deque<std::string>& tail() const { return tail_; }
+    [[nodiscard]] std::vector<std::string> tail() const;
+    // All faults with their times in seconds, wrapped: "12.345 crash n1 (fault); 13.002 heal; ..."
+    [[nodiscard]] std::string faults_text() const;
 
 private:
+    struct Received {
+        Instant when;
+        SharedParcel parcel;
+    };
+    using Entry = std::variant<std::string, Received>;
+    static std::string text(const Entry& entry);
+    void keep(Entry entry);
+
     bool verbose_;
     std::uint64_t hash_ = 0xcbf29ce484222325U;
-    std::deque<std::string> tail_;
+    std::deque<Entry> tail_;
+    std::vector<std::string> faults_;
 };
 
 [[gnu::format(printf, 1, 2)]] std::string text_of(const char* format, ...);
