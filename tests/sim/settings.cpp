@@ -49,19 +49,20 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     settings.fault_interval = scaled(settings, 3.0 + 4.0 * uniform_unit(rng));
     settings.safety_phase = between(rng, 90s, 120s);
     settings.crash_at_persist = chance(rng, 0.5) ? 0.01 * uniform_unit(rng) : 0;
+    settings.rounds_per_term = chance(rng, 0.6) ? 1 : chance(rng, 0.5) ? 3 : 1'000'000;  // the last: by time alone
     return settings;
 }
 
 std::string Settings::text() const {
-    std::array<char, 320> text{};
+    std::array<char, 352> text{};
     std::snprintf(text.data(), text.size(),
                   "seed=%llu%s members=%zu timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
-                  "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus",
+                  "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus rounds_per_term=%llu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members,
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),
-                  static_cast<long long>(fault_interval.count()));
+                  static_cast<long long>(fault_interval.count()), static_cast<unsigned long long>(rounds_per_term));
     return text.data();
 }
 

@@ -30,9 +30,20 @@ std::string set_text(const Average& average) {
 }
 
 struct Describe {
-    std::string operator()(const RequestVote& message) const {
-        return text_of("request_vote term=%llu last=%llu/%llu", number(message.term.value),
+    std::string operator()(const PreVote& message) const {
+        return text_of("pre_vote term=%llu last=%llu/%llu", number(message.term.value),
                        number(message.last_index.value), number(message.last_term.value));
+    }
+    std::string operator()(const PreVoteReply& message) const {
+        return text_of("pre_vote_reply term=%llu granted=%d", number(message.term.value), message.granted);
+    }
+    std::string operator()(const TimeoutNow& message) const {
+        return text_of("timeout_now term=%llu", number(message.term.value));
+    }
+    std::string operator()(const RequestVote& message) const {
+        return text_of("request_vote term=%llu last=%llu/%llu%s", number(message.term.value),
+                       number(message.last_index.value), number(message.last_term.value),
+                       message.is_transfer ? " transfer" : "");
     }
     std::string operator()(const VoteReply& message) const {
         return text_of("vote_reply term=%llu granted=%d", number(message.term.value), message.granted);
