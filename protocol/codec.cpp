@@ -40,6 +40,7 @@ void pack(Packer& out, const Record& record) {
     if (average != nullptr) pack(out, *average);
 }
 
+// 1 and 3 were request_vote and append of version 1.
 struct FieldWriter {
     Packer& out;
 
@@ -47,11 +48,27 @@ struct FieldWriter {
         out.pack_array(fields + 1);
         out.pack_uint8(number);
     }
-    void operator()(const RequestVote& m) const {
-        start(1, 3);
+    void operator()(const PreVote& m) const {
+        start(14, 3);
         out.pack_uint64(m.term.value);
         out.pack_uint64(m.last_index.value);
         out.pack_uint64(m.last_term.value);
+    }
+    void operator()(const PreVoteReply& m) const {
+        start(15, 2);
+        out.pack_uint64(m.term.value);
+        m.granted ? out.pack_true() : out.pack_false();
+    }
+    void operator()(const TimeoutNow& m) const {
+        start(16, 1);
+        out.pack_uint64(m.term.value);
+    }
+    void operator()(const RequestVote& m) const {
+        start(17, 4);
+        out.pack_uint64(m.term.value);
+        out.pack_uint64(m.last_index.value);
+        out.pack_uint64(m.last_term.value);
+        m.is_transfer ? out.pack_true() : out.pack_false();
     }
     void operator()(const VoteReply& m) const {
         start(2, 2);
@@ -59,11 +76,13 @@ struct FieldWriter {
         m.granted ? out.pack_true() : out.pack_false();
     }
     void operator()(const Append& m) const {
-        start(3, 5);
+        start(18, 7);
         out.pack_uint64(m.term.value);
         out.pack_uint64(m.previous_index.value);
         out.pack_uint64(m.previous_term.value);
         out.pack_uint64(m.commit.value);
+        out.pack_uint64(m.reference.value);
+        pack(out, m.reference_hash.bytes);
         out.pack_array(static_cast<std::uint32_t>(m.records.size()));
         for (const Record& record : m.records)
             pack(out, record);
@@ -201,6 +220,8 @@ Append read_append(FieldReader& in) {
     m.previous_index.value = in.unsigned_number("previous_index");
     m.previous_term.value = in.unsigned_number("previous_term");
     m.commit.value = in.unsigned_number("commit");
+    m.reference.value = in.unsigned_number("reference");
+    m.reference_hash.bytes = in.bytes32("reference_hash");
     const msgpack::object* records = in.array("records");
     if (records == nullptr) return m;
     if (records->via.array.size > limits::records_per_append) {
@@ -220,9 +241,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
     const auto term = [&in] { return Term{in.unsigned_number("term")}; };
     const auto index = [&in](const char* field) { return LogIndex{in.unsigned_number(field)}; };
     switch (number) {
-        case 1: return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")}};
         case 2: return VoteReply{term(), in.boolean("granted")};
-        case 3: return read_append(in);
         case 4: return AppendReply{term(), in.boolean("accepted"), index("match")};
         case 5: return ViolationNotice{index("applied"), in.magnitude("squared_distance")};
         case 6: return Query{term(), in.round("round"), index("base")};
@@ -231,6 +250,13 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
         case 10: return BlobMissing{ModelHash{in.bytes32("hash")}};
         case 13: return Heartbeat{index("applied"), index("reference"), {in.bytes32("reference_hash")}};
+        case 14: return PreVote{term(), index("last_index"), Term{in.unsigned_number("last_term")}};
+        case 15: return PreVoteReply{term(), in.boolean("granted")};
+        case 16: return TimeoutNow{term()};
+        case 17:
+            return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
+                               in.boolean("is_transfer")};
+        case 18: return read_append(in);
         default: return std::nullopt;
     }
 }

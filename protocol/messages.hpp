@@ -13,10 +13,21 @@ namespace parley {
 
 // --- election and log (Raft) ------------------------------------------------------------------------
 
+// "Would you vote for me in this term?" Nobody's term changes by it.
+struct PreVote {
+    Term term;  // the one after the sender's
+    LogIndex last_index;
+    Term last_term;
+};
+struct PreVoteReply {
+    Term term;  // granted: the term asked about; refused: the answerer's own
+    bool granted = false;
+};
 struct RequestVote {
     Term term;
     LogIndex last_index;
     Term last_term;
+    bool is_transfer = false;  // the coordinator named this candidate: no reason to wait until it is forgotten
 };
 struct VoteReply {
     Term term;
@@ -29,11 +40,17 @@ struct Append {
     Term previous_term;
     std::vector<Record> records;
     LogIndex commit;
+    LogIndex reference{};      // version and hash of the reference in force at the coordinator: see Heartbeat
+    ModelHash reference_hash{};
 };
 struct AppendReply {
     Term term;
     bool accepted = false;
     LogIndex match;  // accepted: the log agrees up to here; refused: the sender should try no later than here
+};
+// To the successor: "stand for the next term now." Repeated with every heartbeat of a coordinator that hands over.
+struct TimeoutNow {
+    Term term;
 };
 
 // --- averaging --------------------------------------------------------------------------------------
@@ -90,7 +107,7 @@ struct Heartbeat {
 };
 
 using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,
-                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat>;
+                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow>;
 
 // For counters and logs: "append", "contribution", ...
 const char* message_name(const Message& message);
@@ -104,7 +121,7 @@ inline bool is_bulk(const Message& message) {
 
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 2;
+    std::uint32_t protocol_version = 2;  // 2: PreVote, transfer, references in appends, gossip
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters

@@ -121,8 +121,12 @@ struct RoundFailed {                     // seen by the coordinator that dropped
     RoundId round;
     std::string reason;
 };
-enum class Role { follower, candidate, coordinator };
+enum class Role { follower, precandidate, candidate, coordinator };
 const char* role_name(Role role);
+
+// What a coordinator is doing: WARMUP until a record of its term is decided, then one round after the other.
+enum class CoordinatorState { none, warmup, idle, collect, augment, reduce, propose, handover };
+const char* coordinator_state_name(CoordinatorState state);
 
 struct MemberView {
     PeerId id;

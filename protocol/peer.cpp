@@ -8,6 +8,7 @@
 #include "protocol/averaging/balancer.hpp"
 #include "protocol/averaging/blob_table.hpp"
 #include "protocol/averaging/participant.hpp"
+#include "protocol/election/handover.hpp"
 #include "protocol/election/raft.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/log/history.hpp"
@@ -16,8 +17,14 @@
 namespace parley {
 
 const char* role_name(Role role) {
-    static constexpr std::array names = {"follower", "candidate", "coordinator"};
+    static constexpr std::array names = {"follower", "precandidate", "candidate", "coordinator"};
     return names.at(static_cast<std::size_t>(role));
+}
+
+const char* coordinator_state_name(CoordinatorState state) {
+    static constexpr std::array names = {"none",    "warmup", "idle",    "collect",
+                                         "augment", "reduce", "propose", "handover"};
+    return names.at(static_cast<std::size_t>(state));
 }
 
 struct Peer::Machines {
@@ -28,14 +35,21 @@ struct Peer::Machines {
     BlobTable blobs;
     Participant participant;
     Balancer balancer;
+    Handover handover;
 
     LogIndex durably_applied;
     std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
+    std::map<PeerId, ModelHash> reference_by;        // in force there, as the members say themselves
     std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
     std::map<PeerId, LogIndex> alarmed;              // reference versions we have raised an alarm about
     std::pair<Term, std::optional<PeerId>> announced;
     std::set<PeerId> reachable_seen;
-    std::pair<LogIndex, LogIndex> told;              // applied and reference, as the coordinator was told last
+    struct Told {
+        std::optional<PeerId> coordinator;
+        LogIndex applied;
+        LogIndex reference;
+        bool operator==(const Told&) const = default;
+    } told;                                          // by the last heartbeat to a coordinator
     std::deque<Message> to_self;
     PeerOutput output;
 
@@ -48,11 +62,16 @@ struct Peer::Machines {
     void post(Send send);
     void carry_out_membership();
     [[nodiscard]] std::set<PeerId> awaited() const;
+    [[nodiscard]] bool has_reference() const;
+    void compare_reference(const PeerId& from, LogIndex version, const ModelHash& hash);
     void collect_garbage();
 
+    void receive(Instant now, const PeerId& from, const PreVote& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const PreVoteReply& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const TimeoutNow& m);
     void receive(Instant now, const PeerId& from, const RequestVote& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const VoteReply& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const Append& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const Append& m);
     void receive(Instant now, const PeerId& from, const AppendReply& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const ViolationNotice& m) { balancer.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const Query& m);
@@ -75,6 +94,16 @@ struct Peer::Machines {
 
 void Peer::Machines::deliver(Instant now, const PeerId& from, const Message& message) {
     std::visit([&](const auto& m) { receive(now, from, m); }, message);
+}
+
+void Peer::Machines::receive(Instant now, const PeerId& from, const Append& m) {
+    raft.step(now, from, m);
+    compare_reference(from, m.reference, m.reference_hash);
+}
+
+// Asked again with the next heartbeat, when the reference is durable here: without it no round could be opened.
+void Peer::Machines::receive(Instant now, const PeerId& from, const TimeoutNow& m) {
+    if (has_reference()) raft.step(now, from, m);
 }
 
 void Peer::Machines::receive(Instant, const PeerId& from, const Query& m) {
@@ -121,14 +150,20 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
 
 void Peer::Machines::receive(Instant, const PeerId& from, const Heartbeat& m) {
     applied_by[from] = m.applied;
-    const bool is_same_version = m.reference == participant.reference_version();
-    const bool is_known = !m.reference_hash.is_none() && !participant.reference_hash().is_none();
-    if (!is_same_version || !is_known || m.reference_hash == participant.reference_hash()) return;
-    const auto [alarm, is_new] = alarmed.try_emplace(from, m.reference);
-    if (!is_new && alarm->second == m.reference) return;
-    alarm->second = m.reference;
+    reference_by[from] = m.reference_hash;
+    compare_reference(from, m.reference, m.reference_hash);
+}
+
+// A version is the index of a decided record: whoever holds another model under it, one of the two is wrong.
+void Peer::Machines::compare_reference(const PeerId& from, LogIndex version, const ModelHash& hash) {
+    const bool is_same_version = version == participant.reference_version();
+    const bool is_known = !hash.is_none() && !participant.reference_hash().is_none();
+    if (!is_same_version || !is_known || hash == participant.reference_hash()) return;
+    const auto [alarm, is_new] = alarmed.try_emplace(from, version);
+    if (!is_new && alarm->second == version) return;
+    alarm->second = version;
     output.events.push_back(Alarm{"peer " + from.short_text() + " holds another model under reference version " +
-                                  std::to_string(m.reference.value) + ": " + m.reference_hash.text().substr(0, 16) +
+                                  std::to_string(version.value) + ": " + hash.text().substr(0, 16) +
                                   " there, " + participant.reference_hash().text().substr(0, 16) +
                                   " here; do not trust either before you know why"});
 }
@@ -148,7 +183,8 @@ void Peer::Machines::collect_sends() {
         post(std::move(send));
     for (RoundFailed& failure : round.failures)
         output.events.push_back(std::move(failure));
-    if (round.proposal && raft.role() == Role::coordinator) raft.propose(*std::move(round.proposal));
+    // While a round is open no transfer begins, so the proposal is taken.
+    if (round.proposal && raft.role() == Role::coordinator) CHECK(raft.propose(*std::move(round.proposal)));
 
     Participant::Output member = participant.take_output();
     std::ranges::move(member.learner, std::back_inserter(output.learner));
@@ -163,8 +199,13 @@ void Peer::Machines::collect_sends() {
         persist.hard_state = HardState{raft.vote().term, raft.vote().voted_for, participant.highest_round()};
     if (election.first_changed)
         persist.first_index = std::min(persist.first_index.value_or(*election.first_changed), *election.first_changed);
-    for (Send& send : election.sends)
+    for (Send& send : election.sends) {
+        if (auto* append = std::get_if<Append>(&send.message)) {
+            append->reference = participant.reference_version();
+            append->reference_hash = participant.reference_hash();
+        }
         post(std::move(send));
+    }
     for (Refused& refused : election.refused)
         output.events.push_back(std::move(refused));
 
@@ -184,6 +225,7 @@ void Peer::Machines::decide_records(Instant now) {
         const Record& record = raft.log().at(index);
         history.decide(index, record);
         balancer.decided(now, record);
+        if (record.average() != nullptr && record.term == raft.term()) handover.round_decided();
         if (const Average* average = record.average())
             output.events.push_back(RoundDecided{index, *average, record.is_reference()});
     }
@@ -196,6 +238,7 @@ void Peer::Machines::announce(Instant now) {
         announced = current;
         output.events.push_back(CoordinatorChanged{current.first, current.second});
         participant.coordinator_changed(now, current.first, current.second);
+        handover.coordinator_changed(now, current.first, current.second);
         if (raft.role() != Role::coordinator) balancer.stop();
     }
     carry_out_membership();
@@ -211,11 +254,11 @@ void Peer::Machines::carry_out_membership() {
     std::ranges::move(due.dials, std::back_inserter(output.dials));
     for (swim::SwimEvent& event : due.events)
         output.events.emplace_back(std::move(event));
-    // The coordinator hears at once what its next decisions rest on.
-    const std::pair now_here(durably_applied, participant.reference_version());
-    const std::optional<PeerId> coordinator = raft.coordinator();
-    if ((due.heartbeat_due || told != now_here) && coordinator && coordinator != config.self) {
-        due.greetings.push_back(*coordinator);
+    // The coordinator hears at once what its decisions rest on: it drops blobs, and hands over only to who holds the
+    // reference.
+    const Told now_here{raft.coordinator(), durably_applied, has_reference() ? history.reference() : LogIndex{}};
+    if (now_here.coordinator && now_here.coordinator != config.self && (due.heartbeat_due || told != now_here)) {
+        due.greetings.push_back(*now_here.coordinator);
         told = now_here;
     }
     for (const PeerId& member : due.greetings)
@@ -229,6 +272,12 @@ std::set<PeerId> Peer::Machines::awaited() const {
     return members;
 }
 
+// The model in force is here, and durable.
+bool Peer::Machines::has_reference() const {
+    if (participant.reference() == nullptr || participant.reference_version() != history.reference()) return false;
+    return history.reference() == LogIndex{} || blobs.is_durable(history.reference_hash());
+}
+
 // The coordinator works once a record of its own term is committed and everything decided is in its own model.
 void Peer::Machines::settle_round(Instant now) {
     if (raft.role() != Role::coordinator) return;
@@ -240,6 +289,12 @@ void Peer::Machines::settle_round(Instant now) {
     const bool is_current = participant.applied() == raft.commit() && raft.commit() == raft.log().last_index();
     if (!is_warm || !is_current || participant.reference() == nullptr) return;
     if (participant.reference_version() != history.reference()) return;
+    const auto holds_reference = [this](const PeerId& id) {
+        const auto reported = reference_by.find(id);
+        return reported != reference_by.end() && reported->second == history.reference_hash();
+    };
+    const bool is_between_rounds = balancer.open_round().is_none();
+    if (is_between_rounds && handover.holds_back(now, raft, {membership.reachable(), holds_reference})) return;
     balancer.try_open(now, {history, participant.reference(), membership.reachable()});
 }
 
@@ -260,7 +315,7 @@ void Peer::Machines::pump(Instant now) {
         announce(now);
         decide_records(now);
         settle_round(now);
-        if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
+            if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
         collect_garbage();
         std::vector<PeerId> holders;
         std::ranges::copy_if(membership.reachable(), std::back_inserter(holders),
@@ -268,7 +323,8 @@ void Peer::Machines::pump(Instant now) {
         blobs.advance(now, holders);
         const LogIndex commit_before = raft.commit();
         collect_sends();
-        if (to_self.empty() && raft.commit() == commit_before) return;
+        const bool is_announced = std::pair(raft.term(), raft.coordinator()) == announced;
+        if (to_self.empty() && raft.commit() == commit_before && is_announced) return;
         if (to_self.empty()) continue;
         const Message message = std::move(to_self.front());
         to_self.pop_front();
@@ -290,6 +346,7 @@ std::optional<Error> check(const PeerConfig& config, const PersistedState& state
         return wrong("the divergence threshold must be above 0");
     if (config.model_count < 1 || config.model_count > config.parameter_count)
         return wrong("the model is larger than what is exchanged");
+    if (config.rounds_per_term < 1) return wrong("a coordinator decides at least one round in its term");
     if (!config.initial_model || config.initial_model->size() != config.parameter_count || config.hash == nullptr)
         return wrong("the initial model does not have the parameters that were promised");
     if (state.applied.applied.value > state.records.size())
@@ -352,8 +409,10 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
                               config.timing},
                              next_rng()),
+        .handover = Handover({config.self, config.voters, config.rounds_per_term, config.timing}),
         .durably_applied = applied,
         .applied_by = {},
+        .reference_by = {},
         .ready_due = {},
         .alarmed = {},
         .announced = {state.hard_state.term, std::nullopt},
@@ -487,6 +546,11 @@ PeerStatus Peer::status() const {
     status.rounds_partial = m.history.rounds_partial();
     status.rounds_failed = m.balancer.rounds_failed();
     status.open_round = m.balancer.open_round();
+    if (status.role == Role::coordinator)
+        status.coordinator_state = m.handover.is_active() ? CoordinatorState::handover : m.balancer.state();
+    status.handovers = m.handover.handovers();
+    status.handovers_failed = m.handover.handovers_failed();
+    status.last_handover = m.handover.last_handover();
     return status;
 }
 

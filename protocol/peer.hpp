@@ -50,6 +50,7 @@ struct PeerConfig {
     SharedModel initial_model;           // the first reference; the same at every peer
     HashFunction hash = nullptr;
     Timing timing;
+    std::uint64_t rounds_per_term = 1;   // decided ones, after which the coordinator hands over; >= 1
 };
 
 // --- status -------------------------------------------------------------------------------------------
@@ -70,6 +71,10 @@ struct PeerStatus {
     std::uint64_t rounds_partial = 0;
     std::uint64_t rounds_failed = 0;     // dropped by this peer as coordinator, since its start
     RoundId open_round;                  // none when idle
+    CoordinatorState coordinator_state = CoordinatorState::none;  // none at everybody else
+    std::uint64_t handovers = 0;         // of this peer to a successor, since its start
+    std::uint64_t handovers_failed = 0;
+    Duration last_handover{};            // until the successor was heard as coordinator
 };
 
 // The part of it that changes with every step, without a copy of the members.

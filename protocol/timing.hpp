@@ -12,6 +12,8 @@ struct Timing {
     Duration election_spread = 1s;       // plus uniform(0, spread), so that two rarely stand at once
     Duration election_slot = 150ms;      // times the rank in the rendezvous order, capped below
     std::uint64_t election_rank_max = 6;
+    Duration handover = 5s;              // a successor has this long to be elected
+    Duration term_max = 600s;            // in office, rounds or not
     Duration answer_min = 3s;            // COLLECT and REDUCE wait at least this long
     Duration answer_max = 600s;          // and at most this long, whatever was observed
     Duration notice_interval = 2s;       // a violation is repeated, +- 20%, until it is served
@@ -28,6 +30,8 @@ struct Timing {
         // Wider than a vote takes when two disks are busy: a vote costs two synced writes.
         timing.election_spread = 600ms;
         timing.election_slot = 100ms;
+        timing.handover = 1s;
+        timing.term_max = 60s;
         timing.notice_interval = 500ms;
         timing.fetch_retry = 300ms;
         timing.holder_patience = 10s;

@@ -20,6 +20,17 @@ void Balancer::stop() {
     output_.proposal.reset();
 }
 
+CoordinatorState Balancer::state() const {
+    if (!term_) return CoordinatorState::warmup;
+    if (!round_) return CoordinatorState::idle;
+    switch (round_->stage) {
+        case Stage::collect: return round_->is_augmented ? CoordinatorState::augment : CoordinatorState::collect;
+        case Stage::reduce: return CoordinatorState::reduce;
+        case Stage::propose: break;
+    }
+    return CoordinatorState::propose;
+}
+
 // --- opening ----------------------------------------------------------------------------------------------
 
 void Balancer::step(Instant, const PeerId& from, const ViolationNotice& message) {
@@ -141,6 +152,7 @@ void Balancer::settle(Instant now) {
 
 // DESIGN: one member at random; from half of the living on, everybody.
 void Balancer::augment(Instant now, const std::vector<PeerId>& candidates) {
+    round_->is_augmented = true;
     if (round_->asked.size() * 2 >= alive_.size()) return ask(now, {candidates.begin(), candidates.end()});
     ask(now, {candidates[uniform_below(rng_, candidates.size())]});
 }

@@ -63,6 +63,7 @@ public:
 
     void advance(Instant now);
     [[nodiscard]] Instant next_deadline() const;
+    [[nodiscard]] CoordinatorState state() const;
     [[nodiscard]] RoundId open_round() const { return round_ ? round_->id : RoundId{}; }
     // Members whose answer the open round waits for.
     [[nodiscard]] std::set<PeerId> awaited() const;
@@ -89,6 +90,7 @@ private:
         bool is_forced = false;             // the violation counter asks for everybody
         std::uint32_t violations = 0;
         Stage stage = Stage::collect;
+        bool is_augmented = false;
         std::set<PeerId> asked;
         std::set<PeerId> lost;              // asked, but not waited for any more
         std::map<PeerId, Answer> answers;

@@ -1,17 +1,23 @@
-// Election of the coordinator and replication of its log: the core of Raft (Ongaro and Ousterhout 2014, figure 2)
-// with two differences, both from COORDINATOR.md, restated in protocol/README.md:
+// Election of the coordinator and replication of its log: Raft (Ongaro and Ousterhout 2014, figure 2) with PreVote,
+// leader lease, CheckQuorum and leadership transfer (Ongaro's thesis, 2014: 9.6, 6.2, 6.4.1, 3.10), put together as
+// etcd's raft does it. Two differences, both from COORDINATOR.md, restated in protocol/README.md:
 //  - a voter acknowledges an uncommitted REFERENCE only when its blob is durable here;
 //  - the election delay follows the rendezvous order, so that peers rarely stand at the same time.
 //
-// FOLLOWER -> CANDIDATE -> COORDINATOR; any higher term leads back to FOLLOWER. The voters are fixed. PreVote,
-// CheckQuorum and leadership transfer are not here yet; they change `campaign`, `advance` and the vote rule.
+// FOLLOWER -(timeout)-> PRECANDIDATE -(a majority would vote)-> CANDIDATE -(a majority votes)-> COORDINATOR
+//     FOLLOWER -(TIMEOUT_NOW of its coordinator)-> CANDIDATE
+//     any -(a higher term that it must believe)-> FOLLOWER;  COORDINATOR -(no majority heard)-> FOLLOWER
+//
+// A pre-candidate changes neither term nor vote: a peer that cannot win does not disturb those who can work. Who hears
+// its coordinator refuses votes of later terms (the lease), unless that coordinator itself named the candidate. The
+// voters are fixed. raft_votes.cpp elects, raft_replication.cpp carries the log, raft.cpp holds roles and time.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <set>
-#include <variant>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "protocol/log/record_log.hpp"
@@ -38,15 +44,26 @@ public:
     // `commit`: known to be committed, because it is in the weights already.
     Raft(Config config, Vote vote, std::vector<Record> records, LogIndex commit, Rng rng, Instant now);
 
+    void step(Instant now, const PeerId& from, const PreVote& message);
+    void step(Instant now, const PeerId& from, const PreVoteReply& message);
     void step(Instant now, const PeerId& from, const RequestVote& message);
     void step(Instant now, const PeerId& from, const VoteReply& message);
+    void step(Instant now, const PeerId& from, const TimeoutNow& message);
     void step(Instant now, const PeerId& from, const Append& message);
     void step(Instant now, const PeerId& from, const AppendReply& message);
     void advance(Instant now);
     [[nodiscard]] Instant next_deadline() const;
 
-    // As coordinator only: appends a record of this term and sends it off.
-    LogIndex propose(RecordContent content);
+    // As coordinator only: appends a record of this term and sends it off. Nothing during a transfer, for the successor
+    // was chosen because it has the whole log.
+    std::optional<LogIndex> propose(RecordContent content);
+
+    // As coordinator only: hands the role to `successor`, a voter, which stands as soon as it has the whole log.
+    // TIMEOUT_NOW is repeated with every heartbeat; after Timing::handover the coordinator goes on working.
+    void transfer(Instant now, const PeerId& successor);
+    [[nodiscard]] std::optional<PeerId> successor() const;
+    // As coordinator only: gives the role up without a successor.
+    void step_down(Instant now);
 
     // Which blobs are durable here: gates the acknowledgement of REFERENCE records.
     void blob_durable(const ModelHash& hash) { durable_blobs_.insert(hash); }
@@ -61,6 +78,8 @@ public:
     [[nodiscard]] LogIndex commit() const { return commit_; }
     [[nodiscard]] const RecordLog& log() const { return log_; }
     [[nodiscard]] std::size_t majority() const { return config_.voters.size() / 2 + 1; }
+    // As coordinator only: `member` is known to hold the whole log durably.
+    [[nodiscard]] bool is_complete_at(const PeerId& member) const;
 
     // To be durable before the sends leave: whether the vote changed, and the first record that changed.
     struct Output {
@@ -73,45 +92,76 @@ public:
     void check_invariants() const;
 
 private:
+    using Ballot = std::map<PeerId, bool>;  // who has answered, and whether for us
     struct Follower {
         std::optional<PeerId> coordinator;
+        Instant heard{};                    // from that coordinator, last
+    };
+    struct PreCandidate {
+        Ballot ballot;
     };
     struct Candidate {
-        std::set<PeerId> votes;
+        Ballot ballot;
     };
     struct Progress {
-        LogIndex next;   // first record to send
-        LogIndex match;  // known to be durable there
+        LogIndex next;    // first record to send
+        LogIndex match;   // known to be durable there
+        Instant heard{};  // last answer of this term
+    };
+    struct Transfer {
+        PeerId successor;
+        Instant deadline;
     };
     struct Coordinator {
         std::map<PeerId, Progress> followers;
         Instant heartbeat_due;
+        std::optional<Transfer> transfer;
     };
 
     void become_follower(Instant now, Term term, std::optional<PeerId> coordinator);
-    void campaign(Instant now);
+    void become_precandidate(Instant now);
+    void become_candidate(Instant now, bool is_transfer);
     void become_coordinator(Instant now);
     void arm_election(Instant now);
     void set_vote(Term term, std::optional<PeerId> voted_for);
+
+    [[nodiscard]] bool is_voter(const PeerId& id) const;
     [[nodiscard]] bool is_absurd(const PeerId& from, Term term);
+    [[nodiscard]] bool hears_coordinator(Instant now) const;
+    [[nodiscard]] bool is_behind(LogIndex last_index, Term last_term) const;
+    [[nodiscard]] bool could_vote_for(const PeerId& candidate) const;
+    enum class Count { open, won, lost };
+    [[nodiscard]] Count count(const Ballot& ballot) const;
+
     [[nodiscard]] bool is_sound(const Record& record) const;
     void append_record(Record record);
     void send_append(const PeerId& to, const Progress& progress);
     void send_append_to_all();
+    void send_timeout_now();
+    void acknowledged(const PeerId& from, Progress& progress, LogIndex match);
     void advance_commit();
     // Takes over what is new in `message`; returns the last index that agrees with the sender's log.
     std::optional<LogIndex> take_records(const PeerId& from, const Append& message);
+
+    void check_quorum(Instant now);
+    void advance_coordinator(Instant now);
     template <class M>
     void send(const PeerId& to, M message) {
         output_.sends.push_back({to, std::move(message)});
+    }
+    template <class M>
+    void send_to_others(const M& message) {
+        for (const PeerId& voter : config_.voters)
+            if (voter != config_.self) send(voter, message);
     }
 
     Config config_;
     Vote vote_;
     RecordLog log_;
     LogIndex commit_;
-    std::variant<Follower, Candidate, Coordinator> role_;
+    std::variant<Follower, PreCandidate, Candidate, Coordinator> role_;
     Instant election_deadline_{};
+    Instant last_advance_;
     std::set<ModelHash> durable_blobs_;
     std::optional<ModelHash> awaited_blob_;
     Rng rng_;

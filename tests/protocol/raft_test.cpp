@@ -17,8 +17,15 @@ Raft make(std::uint8_t self, std::uint8_t voters, std::vector<Record> records = 
     return Raft({peer(self), peers(voters), Timing{}}, vote, std::move(records), commit, Rng(self), at(0s));
 }
 
-void elect(Raft& raft, std::initializer_list<std::uint8_t> supporters) {
+// Its time is up, and enough others would vote for it.
+void stand(Raft& raft) {
     raft.advance(raft.next_deadline());
+    for (std::uint8_t number = 1; raft.role() == Role::precandidate; ++number)
+        if (peer(number) != peer(1)) raft.step(at(7s), peer(number), PreVoteReply{raft.term().next(), true});
+}
+
+void elect(Raft& raft, std::initializer_list<std::uint8_t> supporters) {
+    stand(raft);
     for (const std::uint8_t supporter : supporters)
         raft.step(at(7s), peer(supporter), VoteReply{raft.term(), true});
 }
@@ -82,8 +89,8 @@ BOOST_AUTO_TEST_CASE(a_majority_of_votes_makes_a_coordinator_that_begins_with_a_
 
 BOOST_AUTO_TEST_CASE(votes_of_an_older_term_do_not_count) {
     Raft raft = make(1, 3);
-    elect(raft, {});
-    raft.advance(raft.next_deadline());
+    stand(raft);
+    stand(raft);
     BOOST_TEST((raft.term() == Term{2}));
     raft.step(at(12s), peer(2), VoteReply{Term{1}, true});
     BOOST_TEST((raft.role() == Role::candidate));
@@ -179,8 +186,9 @@ BOOST_AUTO_TEST_CASE(a_higher_term_ends_a_coordinator) {
 // It would be stored, run out at the next election, and stop every peer at every start.
 BOOST_AUTO_TEST_CASE(a_term_that_no_number_of_elections_could_reach_is_refused) {
     const Term absurd{~std::uint64_t{0}};
-    const std::vector<Message> messages{RequestVote{absurd, {}, {}}, VoteReply{absurd, false},
-                                        Append{absurd, {}, {}, {}, {}}, AppendReply{absurd, false, {}}};
+    const std::vector<Message> messages{RequestVote{absurd, {}, {}},          VoteReply{absurd, false},
+                                        PreVote{absurd, {}, {}},              PreVoteReply{absurd, false},
+                                        Append{absurd, {}, {}, {}, {}, {}, {}}, AppendReply{absurd, false, {}}};
     for (const Message& message : messages) {
         Raft raft = make(1, 3);
         const auto step = [&](const auto& one) {

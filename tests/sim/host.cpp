@@ -49,6 +49,7 @@ void Host::start() {
     config.initial_model = group_.initial_model;
     config.hash = hash_of;
     config.timing = group_.settings.timing;
+    config.rounds_per_term = group_.settings.rounds_per_term;
     if (life_ > 1) group_.transcript.fault(group_.queue.now(), text_of("start n%zu", number_));
     group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records, applied %llu", number_,
                            static_cast<unsigned long long>(disk_.hard_state.term.value), disk_.records.size(),

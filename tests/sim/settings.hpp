@@ -39,6 +39,7 @@ struct Settings {
     std::size_t datagram_queue = 200;
     Duration fault_interval{};         // mean
     Duration safety_phase{};
+    std::uint64_t rounds_per_term = 1;
     double crash_at_persist = 0;       // probability, per output that persists something
 
     std::string text() const;          // one line

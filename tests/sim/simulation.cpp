@@ -6,8 +6,8 @@ namespace parley::sim {
 
 namespace {
 
-// L1. Without PreVote the term of a peer that could not reach anybody is high and unseats a coordinator or two
-// after the network heals; the bound has room for that.
+// L1. A peer that stood and reached nobody is in a later term and can only follow once that is everybody's: one election
+// after the network heals. The bound also has room for hosts that pause and for slow disks.
 constexpr Duration recovery_bound = 40s;
 constexpr Duration settling_bound = 120s;  // several rounds on disks that take a second for each write
 constexpr std::size_t commits_after_faults = 3;

@@ -54,13 +54,13 @@ struct Fingerprint {
     }
 
     std::uint64_t operator()(const RequestVote& m) const {
-        return of({1, m.term.value, m.last_index.value, m.last_term.value});
+        return of({1, m.term.value, m.last_index.value, m.last_term.value, m.is_transfer});
     }
     std::uint64_t operator()(const VoteReply& m) const { return of({2, m.term.value, m.granted}); }
     std::uint64_t operator()(const Append& m) const {
         std::uint64_t records = 0;
         for (const Record& record : m.records) records = scrambled(records ^ of(record));
-        return of({3, m.term.value, m.previous_index.value, m.previous_term.value, m.commit.value, records});
+        return of({3, m.term.value, m.previous_index.value, m.previous_term.value, m.commit.value, m.reference.value, of(m.reference_hash), records});
     }
     std::uint64_t operator()(const AppendReply& m) const { return of({4, m.term.value, m.accepted, m.match.value}); }
     std::uint64_t operator()(const ViolationNotice& m) const {
@@ -84,14 +84,30 @@ struct Fingerprint {
         return of({12, m.term.value, m.round.term.value, m.round.sequence, of(m.hash)});
     }
     std::uint64_t operator()(const Heartbeat& m) const {
-        return of({13, m.incarnation.value, m.applied.value, m.reference.value, m.known.size()});
+        return of({13, m.applied.value, m.reference.value, of(m.reference_hash)});
     }
+    std::uint64_t operator()(const PreVote& m) const {
+        return of({14, m.term.value, m.last_index.value, m.last_term.value});
+    }
+    std::uint64_t operator()(const PreVoteReply& m) const { return of({15, m.term.value, m.granted}); }
+    std::uint64_t operator()(const TimeoutNow& m) const { return of({16, m.term.value}); }
 };
 
 struct Describe {
-    std::string operator()(const RequestVote& message) const {
-        return text_of("request_vote term=%llu last=%llu/%llu", number(message.term.value),
+    std::string operator()(const PreVote& message) const {
+        return text_of("pre_vote term=%llu last=%llu/%llu", number(message.term.value),
                        number(message.last_index.value), number(message.last_term.value));
+    }
+    std::string operator()(const PreVoteReply& message) const {
+        return text_of("pre_vote_reply term=%llu granted=%d", number(message.term.value), message.granted);
+    }
+    std::string operator()(const TimeoutNow& message) const {
+        return text_of("timeout_now term=%llu", number(message.term.value));
+    }
+    std::string operator()(const RequestVote& message) const {
+        return text_of("request_vote term=%llu last=%llu/%llu%s", number(message.term.value),
+                       number(message.last_index.value), number(message.last_term.value),
+                       message.is_transfer ? " transfer" : "");
     }
     std::string operator()(const VoteReply& message) const {
         return text_of("vote_reply term=%llu granted=%d", number(message.term.value), message.granted);

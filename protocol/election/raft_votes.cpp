@@ -1,0 +1,110 @@
+// Who becomes coordinator. The order of the tests in each step is etcd's: first what the term of a message means, then
+// what it asks.
+#include <algorithm>
+
+#include "protocol/election/raft.hpp"
+
+namespace parley {
+
+// Terms rise by one an election. A term beyond any number of elections would be adopted, stored and soon run out: one
+// message would stop every peer for good.
+bool Raft::is_absurd(const PeerId& from, Term term) {
+    constexpr std::uint64_t leap_max = std::uint64_t{1} << 32U;
+    if (term.value <= vote_.term.value || term.value - vote_.term.value <= leap_max) return false;
+    output_.refused.push_back({from, "claims term " + std::to_string(term.value) + ", far beyond ours of " +
+                                         std::to_string(vote_.term.value)});
+    return true;
+}
+
+// The lease (thesis 6.2): while this peer hears the coordinator, nobody is to be elected in its place. A coordinator
+// hears itself, for as long as CheckQuorum leaves it in office.
+bool Raft::hears_coordinator(Instant now) const {
+    if (std::holds_alternative<Coordinator>(role_)) return true;
+    const auto* follower = std::get_if<Follower>(&role_);
+    return follower != nullptr && follower->coordinator && now - follower->heard < config_.timing.election_timeout;
+}
+
+// Raft 5.4.1
+bool Raft::is_behind(LogIndex last_index, Term last_term) const {
+    return std::pair(last_term, last_index) < std::pair(log_.last_term(), log_.last_index());
+}
+
+// In the current term. Who knows its coordinator has nobody left to vote for.
+bool Raft::could_vote_for(const PeerId& candidate) const {
+    if (vote_.voted_for) return vote_.voted_for == candidate;
+    return !coordinator();
+}
+
+Raft::Count Raft::count(const Ballot& ballot) const {
+    const auto granted = static_cast<std::size_t>(
+        std::ranges::count_if(ballot, [](const auto& answer) { return answer.second; }));
+    if (granted >= majority()) return Count::won;
+    return granted + config_.voters.size() - ballot.size() < majority() ? Count::lost : Count::open;
+}
+
+// --- would you vote for me? ---------------------------------------------------------------------------------
+
+void Raft::step(Instant now, const PeerId& from, const PreVote& message) {
+    if (is_absurd(from, message.term)) return;
+    // A stale peer learns of the term that it has missed, or it would ask for ever.
+    if (message.term < vote_.term) return send(from, PreVoteReply{vote_.term, false});
+    if (message.term > vote_.term && hears_coordinator(now)) return;
+    const bool is_free = message.term > vote_.term || could_vote_for(from);
+    const bool granted = is_free && !is_behind(message.last_index, message.last_term);
+    send(from, PreVoteReply{granted ? message.term : vote_.term, granted});
+}
+
+void Raft::step(Instant now, const PeerId& from, const PreVoteReply& message) {
+    if (is_absurd(from, message.term)) return;
+    if (!message.granted && message.term > vote_.term) return become_follower(now, message.term, std::nullopt);
+    auto* precandidate = std::get_if<PreCandidate>(&role_);
+    // A promise names the term it was asked about: others answer an earlier question.
+    const Term expected = message.granted ? vote_.term.next() : vote_.term;
+    if (precandidate == nullptr || message.term != expected || !is_voter(from)) return;
+    precandidate->ballot.try_emplace(from, message.granted);
+    const Count result = count(precandidate->ballot);
+    if (result == Count::won) become_candidate(now, false);
+    if (result == Count::lost) become_follower(now, vote_.term, std::nullopt);
+}
+
+// --- votes ------------------------------------------------------------------------------------------------
+
+void Raft::step(Instant now, const PeerId& from, const RequestVote& message) {
+    if (is_absurd(from, message.term)) return;
+    if (message.term < vote_.term) return;  // its next PreVote will tell it
+    if (message.term > vote_.term) {
+        // Whom the coordinator itself has named need not wait until it is forgotten.
+        if (!message.is_transfer && hears_coordinator(now)) return;
+        become_follower(now, message.term, std::nullopt);
+    }
+    const bool granted = could_vote_for(from) && !is_behind(message.last_index, message.last_term);
+    if (granted) {
+        CHECK(from != config_.self);
+        set_vote(vote_.term, from);
+        arm_election(now);
+    }
+    send(from, VoteReply{vote_.term, granted});
+}
+
+void Raft::step(Instant now, const PeerId& from, const VoteReply& message) {
+    if (is_absurd(from, message.term)) return;
+    if (message.term > vote_.term) return become_follower(now, message.term, std::nullopt);
+    auto* candidate = std::get_if<Candidate>(&role_);
+    if (candidate == nullptr || message.term != vote_.term || !is_voter(from)) return;
+    candidate->ballot.try_emplace(from, message.granted);
+    const Count result = count(candidate->ballot);
+    if (result == Count::won) become_coordinator(now);
+    if (result == Count::lost) become_follower(now, vote_.term, std::nullopt);
+}
+
+// --- the successor of a coordinator ---------------------------------------------------------------------------
+
+// Thesis 3.10. Repeated, late or of an older term it does nothing: who has stood already is in a later term, and only
+// the coordinator that this peer follows can have sent it. PreVote would ask whether that coordinator is gone.
+void Raft::step(Instant now, const PeerId& from, const TimeoutNow& message) {
+    const auto* follower = std::get_if<Follower>(&role_);
+    if (message.term != vote_.term || follower == nullptr || follower->coordinator != from) return;
+    become_candidate(now, true);
+}
+
+}  // namespace parley
