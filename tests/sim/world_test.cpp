@@ -157,7 +157,8 @@ BOOST_AUTO_TEST_CASE(control_never_waits_behind_bulk) {
     BOOST_TEST(world.notices().size() == 1U);
     const auto blobs = [&] {
         std::size_t count = 0;
-        for (const std::string& line : world.simulation.transcript().tail()) count += line.find("blob ") != std::string::npos;
+        for (const std::string& line : world.simulation.transcript().tail())
+            count += line.find("blob ") != std::string::npos ? 1 : 0;
         return count;
     };
     BOOST_TEST(blobs() == 0U);
