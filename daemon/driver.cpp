@@ -394,7 +394,7 @@ void Driver::tick() {
     if (stopped_) return;
     const Instant now = clock_.now();
     sample_rate_.add(now, report_.statistics.samples);
-    peer_.report_lag(std::chrono::duration_cast<Duration>(lag_meter_.lag().p99));
+    peer_.report_lag(std::chrono::duration_cast<Duration>(lag_meter_.take_worst()));
     if (now >= next_checkpoint_ && !checkpoint_under_way_ && !stopping_) {
         next_checkpoint_ = now + std::chrono::seconds(config_.training.checkpoint_seconds);
         checkpoint_under_way_ = trainer_.command(TakeCheckpoint{CheckpointReason::periodic});

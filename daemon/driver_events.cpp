@@ -37,7 +37,7 @@ void Driver::carry_out_event(const RoundFailed& event) {
 void Driver::carry_out_event(const swim::SwimEvent& event) {
     const MemberNote note = note_of(event);
     if (note.is_conflict) last_error_ = note.id.short_text() + ": " + note.more;
-    const auto suppressed = limiter_.allow(note.is_worse ? "member_worse" : "member", clock_.now());
+    const auto suppressed = limiter_.allow(std::string("member ") + note.what, clock_.now());
     if (!suppressed) return;
     const auto level = note.is_worse ? spdlog::level::warn : spdlog::level::info;
     if (note.is_conflict)

@@ -33,7 +33,9 @@ void LagMeter::start() {
 void LagMeter::wait() {
     timer_.async_wait([this](const boost::system::error_code& cancelled) {
         if (cancelled) return;
-        window_.add(steady_clock::now() - timer_.expiry());
+        const auto late = steady_clock::now() - timer_.expiry();
+        window_.add(late);
+        worst_ = std::max(worst_, late);
         start();
     });
 }

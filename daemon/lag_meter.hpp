@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace parley::daemon {
@@ -35,12 +36,15 @@ public:
     void start();
     void stop() { timer_.cancel(); }
     Lag lag() const { return window_.summary(); }
+    // The worst since this was asked last.
+    std::chrono::steady_clock::duration take_worst() { return std::exchange(worst_, {}); }
 
 private:
     void wait();
 
     boost::asio::steady_timer timer_;
     LagWindow window_;
+    std::chrono::steady_clock::duration worst_{};
 };
 
 }  // namespace parley::daemon

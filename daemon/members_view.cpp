@@ -57,7 +57,9 @@ nlohmann::json members_json(const swim::Swim& swim, Instant now) {
             {"members", std::move(members)},
             {"probes", counters.probes},
             {"probes_failed", counters.probes_failed},
-            {"refutations", counters.refutations}};
+            {"refutations", counters.refutations},
+            {"suspicions", counters.suspicions},
+            {"deaths", counters.deaths}};
 }
 
 MemberNote note_of(const swim::SwimEvent& event) {

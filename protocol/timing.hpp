@@ -34,7 +34,6 @@ struct Timing {
         timing.term_max = 60s;
         timing.notice_interval = 500ms;
         timing.fetch_retry = 300ms;
-        timing.holder_patience = 10s;
         timing.member_heartbeat = 300ms;
         timing.membership.probe_interval = 500ms;
         timing.membership.probe_timeout = 250ms;

@@ -21,12 +21,15 @@ public:
     void had_to_refute() { worsen(1); }
     void nacks_missing(unsigned count) { worsen(count); }
     void paused() { worsen(1); }
+    // The worst since the last report. It says how late we are now, and no more once it is gone, so it is no count of
+    // mishaps but a floor: 1 for each lag_tolerated.
     void report_lag(Duration lag) {
-        if (lag > lag_tolerated_) worsen(1);
+        const auto times = static_cast<std::uint64_t>(std::max(lag, Duration::zero()) / lag_tolerated_);
+        lag_level_ = enabled_ ? static_cast<unsigned>(std::min<std::uint64_t>(limits::health_max, times)) : 0;
     }
 
-    [[nodiscard]] unsigned score() const { return score_; }  // 0 = well, health_max = worst
-    [[nodiscard]] Duration scale(Duration duration) const { return duration * (score_ + 1); }
+    [[nodiscard]] unsigned score() const { return std::max(score_, lag_level_); }  // 0 = well, health_max = worst
+    [[nodiscard]] Duration scale(Duration duration) const { return duration * (score() + 1); }
 
 private:
     void worsen(unsigned by) {
@@ -36,6 +39,7 @@ private:
     bool enabled_;
     Duration lag_tolerated_;
     unsigned score_ = 0;
+    unsigned lag_level_ = 0;
 };
 
 }  // namespace parley::swim

@@ -27,6 +27,7 @@ struct Reach {
     std::optional<Instant> last_direct_ack;  // ours reach it, and its answers reach us
     bool udp_blocked = false;                // it answers on the stream, and on datagrams not even through others
     bool indirect_only = false;              // others reach it by datagrams and we do not
+    Instant recheck_due{};                   // a datagram from it then is a reason to probe it at once
 };
 
 struct Member {

@@ -51,7 +51,7 @@ void Swim::step(Instant now, const PeerId& from, Transport via, const Packet& pa
     if (from == config_.id) return;
     if (Reach* reach = table_.reach(from)) {
         reach->last_heard = now;
-        if (via == Transport::datagram) reach->last_datagram = now;
+        if (via == Transport::datagram) hear_datagram(now, from, *reach);
     }
     // News first: an answer then rests on it, and whoever is told of its own death refutes in that answer.
     for (const Update& update : packet.updates)
@@ -84,8 +84,20 @@ void Swim::connected(Instant now, const PeerId& id, const std::string& address) 
 void Swim::disconnected(Instant now, const PeerId& id) {
     begin(now);
     const Member* member = table_.find(id);
-    if (member != nullptr && is_live(member->state)) urgent_ = id;
+    if (member != nullptr && is_live(member->state)) hurry(id);
     end(now);
+}
+
+// One whose datagrams did not come through, or only through others: perhaps they do again.
+void Swim::hear_datagram(Instant now, const PeerId& from, Reach& reach) {
+    reach.last_datagram = now;
+    if (!(reach.udp_blocked || reach.indirect_only) || now < reach.recheck_due) return;
+    reach.recheck_due = now + config_.timing.recheck_interval;
+    if (is_live(table_.find(from)->state)) hurry(from);
+}
+
+void Swim::hurry(const PeerId& id) {
+    if (std::ranges::find(urgent_, id) == urgent_.end()) urgent_.push_back(id);
 }
 
 void Swim::describe(Instant now, const Description& description) {
@@ -137,7 +149,7 @@ Instant Swim::next_deadline() const {
     if (is_leaving_) return due;
     due = std::min({due, probe_due_, push_pull_due_, rejoin_due_, reap_due_});
     if (probe_) due = std::min(due, probe_->is_indirect ? probe_->ends : probe_->indirect_due);
-    else if (urgent_) due = std::min(due, last_input_);
+    else if (!urgent_.empty()) due = std::min(due, last_input_);
     for (const auto& [sequence, relay] : relays_)
         due = std::min({due, relay.nack_due, relay.ends});
     for (const auto& [id, suspicion] : suspicions_)
@@ -267,7 +279,8 @@ void Swim::member_gone(Instant now, const Update& update) {
     order_.remove(id);
     is_group_changed_ = true;
     if (probe_ && probe_->target == id) probe_.reset();
-    if (urgent_ == id) urgent_.reset();
+    std::erase(urgent_, id);
+    counters_.deaths += dead != nullptr ? 1 : 0;
     if (dead != nullptr) recently_dead_.push_back(id);
     output_.events.emplace_back(MemberRemoved{id, dead == nullptr, dead != nullptr ? dead->accuser : id});
     if (sees_few()) rejoin_due_ = std::min(rejoin_due_, now + jittered(config_.timing.rejoin_alone));
@@ -281,6 +294,7 @@ void Swim::suspect(Instant now, const PeerId& id, const PeerId& accuser) {
     const Duration max = Duration(static_cast<Duration::rep>(
         static_cast<double>(min.count()) * (config_.lifeguard ? config_.timing.suspicion_max_factor : 1.0)));
     suspicions_.try_emplace(id, now, accuser, min, max, config_.lifeguard ? confirmations_wanted(members) : 0U);
+    ++counters_.suspicions;
     output_.events.emplace_back(MemberSuspected{id, accuser});
 }
 

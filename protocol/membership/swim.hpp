@@ -56,6 +56,8 @@ struct SwimCounters {
     std::uint64_t probes_failed = 0;
     std::uint64_t indirect_probes = 0;       // asked of others
     std::uint64_t refutations = 0;
+    std::uint64_t suspicions = 0;            // seen here, whoever had them
+    std::uint64_t deaths = 0;                // likewise; not those who left
     std::uint64_t pauses = 0;                // of this process, noticed
     std::uint64_t refused = 0;               // members not taken in: conflicts, a full table
     std::uint64_t dropped = 0;               // packets from strangers, relays above the limit
@@ -137,6 +139,9 @@ private:
 
     // swim_probe.cpp: probes, and answers to those of others
     void start_probe(Instant now);
+    [[nodiscard]] PeerId take_urgent();
+    void hurry(const PeerId& id);
+    void hear_datagram(Instant now, const PeerId& from, Reach& reach);
     void ask_others();
     void finish_probe(Instant now);
     void probe_answered(Instant now, const PeerId& from, Transport via);
@@ -167,7 +172,7 @@ private:
     ProbeOrder order_;
     std::map<PeerId, Suspicion> suspicions_;
     std::optional<Probe> probe_;
-    std::optional<PeerId> urgent_;           // to be probed ahead of its turn
+    std::vector<PeerId> urgent_;             // live members to be probed ahead of their turn
     std::map<std::uint32_t, Relay> relays_;  // by our sequence
     std::vector<PeerId> recently_dead_;
     std::vector<PeerId> listeners_;          // to gossip, in turn

@@ -20,6 +20,7 @@ struct SwimTiming {
     Duration rejoin_alone = 10s;             // while fewer than half are seen
     Duration rejoin = 60s;                   // else; for ever
     Duration quiet = 3s;                     // without news, before pings compare tables
+    Duration recheck_interval = 5s;          // between probes of a member because its datagrams come through again
     Duration repair_interval = 10s;          // between two tables that a peer sends because of a ping
     Duration reap_after = 24h;               // a member that is not enrolled is forgotten when away this long
     Duration reap_interval = 60s;

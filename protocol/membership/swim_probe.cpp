@@ -12,7 +12,7 @@ void Swim::advance_probe(Instant now) {
         if (!probe_->is_acked_on_stream) ask_others();
     }
     if (probe_ && probe_->ends <= now) finish_probe(now);
-    if (!probe_ && (probe_due_ <= now || urgent_)) start_probe(now);
+    if (!probe_ && (probe_due_ <= now || !urgent_.empty())) start_probe(now);
 }
 
 Ping Swim::ping(Instant now, std::uint32_t sequence) const { return {sequence, is_quiet(now) ? digest() : 0}; }
@@ -20,8 +20,7 @@ Ping Swim::ping(Instant now, std::uint32_t sequence) const { return {sequence, i
 void Swim::start_probe(Instant now) {
     const Duration interval = health_.scale(config_.timing.probe_interval);
     probe_due_ = now + interval;
-    const std::optional<PeerId> target = urgent_ ? urgent_ : order_.next(rng_);
-    urgent_.reset();
+    const std::optional<PeerId> target = urgent_.empty() ? order_.next(rng_) : take_urgent();
     if (!target) return;
     ++counters_.probes;
     probe_ = Probe{*target, next_sequence_++, now, now + health_.scale(config_.timing.probe_timeout), probe_due_,
@@ -35,10 +34,21 @@ void Swim::start_probe(Instant now) {
     if (member.reach.udp_blocked) send(*target, Transport::stream, ping(now, probe_->sequence));
 }
 
+// Any of them: when several go at once, their survivors begin at different ones and tell each other.
+PeerId Swim::take_urgent() {
+    const auto place = urgent_.begin() + static_cast<std::ptrdiff_t>(uniform_below(rng_, urgent_.size()));
+    const PeerId id = *place;
+    urgent_.erase(place);
+    return id;
+}
+
 // SWIM 4.1: k members ping it for us, around whatever is wrong with our own way. And over the stream, for networks that
 // carry no datagrams at all.
 void Swim::ask_others() {
-    probe_->helpers = draw(table_.live(), limits::indirect_probes, probe_->target);
+    std::vector<PeerId> well;  // as far as we know: the nacks of others would be missed
+    for (const PeerId& id : table_.live())
+        if (table_.find(id)->state == State::alive && std::ranges::find(urgent_, id) == urgent_.end()) well.push_back(id);
+    probe_->helpers = draw(well, limits::indirect_probes, probe_->target);
     for (const PeerId& helper : probe_->helpers) {
         ++counters_.indirect_probes;
         send(helper, transport_to(helper), PingRequest{probe_->sequence, probe_->target, config_.lifeguard});
@@ -57,9 +67,11 @@ void Swim::finish_probe(Instant now) {
         return;
     }
     ++counters_.probes_failed;
-    health_.probe_failed();
-    // A helper that is well sends a nack. When even those are missing, it is us.
-    if (config_.lifeguard)
+    // A helper that is well sends a nack. When even those are missing, it is us. With all of them there it is not, or a
+    // peer would become slower with each death that it notices (memberlist does the same; Lifeguard counts 1 besides).
+    if (!config_.lifeguard || probe.helpers.empty())
+        health_.probe_failed();
+    else
         health_.nacks_missing(static_cast<unsigned>(probe.helpers.size() - probe.nacks.size()));
     learn(now, Suspect{probe.target, table_.find(probe.target)->news.incarnation, config_.id});
 }

@@ -87,7 +87,7 @@ void Ledger::observe(std::size_t host, const Peer& peer) {
     const Disk& disk = *disks_[host];
     require(position.term == disk.hard_state.term, "I1",
             "n%zu is in term %llu, its disk in another", host, number(position.term.value));
-    check_waits(host, peer);
+    if (const auto awaited = peer.awaited(); !awaited.empty()) check_waits(host, awaited, peer.status().members);
     if (position.role == Role::coordinator) coordinates(host, position.term, peer);
     std::size_t& seen = commit_of_[host];
     if (position.commit.value <= seen) {

@@ -10,13 +10,10 @@
 
 namespace parley::sim {
 
-inline void check_waits(std::size_t host, const Peer& peer) {
-    const std::set<PeerId> awaited = peer.awaited();
-    if (awaited.empty()) return;
-    const PeerStatus status = peer.status();
+inline void check_waits(std::size_t host, const std::set<PeerId>& awaited, const std::vector<MemberView>& members) {
     for (const PeerId& id : awaited) {
-        const auto member = std::ranges::find(status.members, id, &MemberView::id);
-        if (member == status.members.end() || !swim::is_live(member->state) || !member->connected)
+        const auto member = std::ranges::find(members, id, &MemberView::id);
+        if (member == members.end() || !swim::is_live(member->state) || !member->connected)
             throw Violation("waits", text_of("n%zu waits for n%zu, which is gone", host, host_of(id)));
     }
 }
