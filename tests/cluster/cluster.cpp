@@ -92,6 +92,7 @@ Cluster::Cluster(const ClusterOptions& options) {
     if (!poll_until(options.start_seconds, [&] { return all_alive(); }))
         fail("not all see all alive after " + fmt::format("{:.0f} s", options.start_seconds));
     start_took_ = now() - begin;
+    if (options.settle_seconds > 0) poll_for(options.settle_seconds);
 }
 
 Cluster::~Cluster() = default;
@@ -144,7 +145,8 @@ void Cluster::poll() {
     }
 }
 
-bool Cluster::poll_until(double seconds, const std::function<bool()>& condition, std::chrono::milliseconds pause) {
+bool Cluster::poll_until(double seconds, const std::function<bool()>& condition,
+                         std::chrono::milliseconds pause) {
     const double deadline = now() + seconds;
     while (true) {
         poll();
@@ -156,7 +158,8 @@ bool Cluster::poll_until(double seconds, const std::function<bool()>& condition,
 
 void Cluster::poll_for(double seconds, std::chrono::milliseconds pause) {
     const double until = now() + seconds;
-    poll_until(std::numeric_limits<double>::infinity(), [&] { return now() >= until; }, pause);
+    poll_until(
+        std::numeric_limits<double>::infinity(), [&] { return now() >= until; }, pause);
 }
 
 void Cluster::ask(std::size_t observer) {
@@ -187,7 +190,8 @@ void Cluster::read_line(std::size_t observer, const std::string& line) {
     const std::string word = word_after(line, " gossip ");
     const auto at = time_of(line);
     if (word.empty() || !at) return;
-    if (const std::string left_out = field(line, "suppressed"); !left_out.empty()) suppressed_ += std::stoull(left_out);
+    if (const std::string left_out = field(line, "suppressed"); !left_out.empty())
+        suppressed_ += std::stoull(left_out);
     const auto number = short_numbers_.find(field(line, "peer"));
     const auto state = state_logged(word);
     if (number != short_numbers_.end() && state) history_.logged(observer, number->second, *state, *at);
@@ -215,12 +219,21 @@ std::size_t Cluster::count(const std::function<bool(const json& member)>& holds)
     std::size_t pairs = 0;
     for (std::size_t i = 0; i < size(); ++i)
         for (std::size_t member = 0; member < size(); ++member)
-            if (conditions_[i] == Condition::runs && !seen(i, member).is_null() && holds(seen(i, member))) ++pairs;
+            if (conditions_[i] == Condition::runs && !seen(i, member).is_null() && holds(seen(i, member)))
+                ++pairs;
     return pairs;
 }
 
+double Cluster::mean_health() const {
+    double sum = 0;
+    for (const json& view : views_)
+        sum += view.at("self").at("health").get<double>();
+    return sum / static_cast<double>(size());
+}
+
 json Cluster::status_of(std::size_t member) const {
-    auto status = daemon::ask_json(group_->peers()[member].config.peer.control_socket, "/status", answer_time_max);
+    auto status =
+        daemon::ask_json(group_->peers()[member].config.peer.control_socket, "/status", answer_time_max);
     return status ? std::move(*status) : json();
 }
 

@@ -1,5 +1,5 @@
-// A group of real daemons under faults, and what all of them see of one another. One thread; a fault that needs a rhythm
-// of its own may signal processes from another.
+// A group of real daemons under faults, and what all of them see of one another. One thread; a fault that
+// needs a rhythm of its own may signal processes from another.
 #pragma once
 
 #include <chrono>
@@ -30,10 +30,11 @@ void rest(std::chrono::milliseconds time);
 
 struct ClusterOptions {
     std::size_t peers = 20;
-    std::filesystem::path parleyd;                      // empty: see daemon::find_parleyd
-    double batches_per_second = 1;                      // 0: as fast as the host can
+    std::filesystem::path parleyd;  // empty: see daemon::find_parleyd
+    double batches_per_second = 1;  // 0: as fast as the host can
     std::function<void(std::size_t, daemon::Config&)> adjust;
-    double start_seconds = 180;                         // until all see all alive
+    double start_seconds = 180;   // until all see all alive
+    double settle_seconds = 0;    // from then until the scenario begins
 };
 
 class Cluster {
@@ -60,7 +61,8 @@ public:
     // Asks everybody who runs for what it sees, and reads what was logged since.
     void poll();
     // Polls until it holds; says whether it did in time.
-    bool poll_until(double seconds, const std::function<bool()>& condition, std::chrono::milliseconds pause = default_pause);
+    bool poll_until(double seconds, const std::function<bool()>& condition,
+                    std::chrono::milliseconds pause = default_pause);
     void poll_for(double seconds, std::chrono::milliseconds pause = default_pause);
 
     // Of the latest answers, as far as they say something; null if `observer` has not told of it.
@@ -68,7 +70,10 @@ public:
     const json& view(std::size_t observer) const { return views_[observer]; }
     bool is_seen_as(std::size_t member, const std::string& state) const;  // by everybody else who runs
     bool all_alive() const;  // everybody sees everybody else alive
-    std::size_t count(const std::function<bool(const json& member)>& holds) const;  // pairs, among those who run
+    std::size_t count(
+        const std::function<bool(const json& member)>& holds) const;  // pairs, among those who run
+
+    double mean_health() const;
 
     const History& history() const { return history_; }
     std::uint64_t suppressed() const { return suppressed_; }  // log lines that the limiters left out

@@ -66,8 +66,8 @@ bool is_among(const Members& members, std::size_t member) {
     return std::find(members.begin(), members.end(), member) != members.end();
 }
 
-Spread spread_of(const std::vector<Sighting>& sightings, const Members& members, const Members& observers, State state,
-                 Interval interval) {
+Spread spread_of(const std::vector<Sighting>& sightings, const Members& members, const Members& observers,
+                 State state, Interval interval) {
     Spread spread;
     for (const std::size_t member : members) {
         std::map<std::size_t, double> seen;  // by observer
@@ -92,8 +92,8 @@ Spread spread_of(const std::vector<Sighting>& sightings, const Members& members,
     return spread;
 }
 
-Incidents incidents_of(const std::vector<Sighting>& sightings, const Members& members, const Members& observers,
-                       State state, Interval interval) {
+Incidents incidents_of(const std::vector<Sighting>& sightings, const Members& members,
+                       const Members& observers, State state, Interval interval) {
     Incidents result;
     for (const std::size_t member : members) {
         std::vector<double> times;

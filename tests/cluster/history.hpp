@@ -1,6 +1,6 @@
-// Who saw whom change, and when, from two sources: answers to GET /peers, and log lines. Either alone misses some: a
-// change that lasts shorter than the time between two answers, or a line that the daemon's limiter left out.
-// All times are seconds of the system clock since its epoch, because log lines have those.
+// Who saw whom change, and when, from two sources: answers to GET /peers, and log lines. Either alone misses
+// some: a change that lasts shorter than the time between two answers, or a line that the daemon's limiter
+// left out. All times are seconds of the system clock since its epoch, because log lines have those.
 #pragma once
 
 #include <cstddef>
@@ -55,25 +55,25 @@ struct Interval {
     double until = 0;
 };
 
-// Seconds after `from` until each of `members` was in this state at the first, and at all, of `observers`. Who was not
-// seen so everywhere is counted as missing.
+// Seconds after `from` until each of `members` was in this state at the first, and at all, of `observers`.
+// Who was not seen so everywhere is counted as missing.
 struct Spread {
     std::vector<double> first;
     std::vector<double> all;
     std::size_t missing = 0;
 };
-Spread spread_of(const std::vector<Sighting>& sightings, const Members& members, const Members& observers, State state,
-                 Interval interval);
+Spread spread_of(const std::vector<Sighting>& sightings, const Members& members, const Members& observers,
+                 State state, Interval interval);
 
-// How often `members` were in this state at anybody. What several observers saw of one member at about the same time is
-// one incident.
+// How often `members` were in this state at anybody. What several observers saw of one member at about the
+// same time is one incident.
 struct Incidents {
     std::size_t incidents = 0;
     std::size_t sightings = 0;
     std::size_t members = 0;  // different ones
 };
-Incidents incidents_of(const std::vector<Sighting>& sightings, const Members& members, const Members& observers,
-                       State state, Interval interval);
+Incidents incidents_of(const std::vector<Sighting>& sightings, const Members& members,
+                       const Members& observers, State state, Interval interval);
 
 // NaN for none.
 double median(std::vector<double> values);

@@ -25,7 +25,7 @@ check() {
         echo "this host allows no network namespaces"
         return
     fi
-    ip -n "$trial-check" link add b type bridge 2>/dev/null || echo "this host has no bridges"
+    ip -n "$trial-check" link add name left type bridge 2>/dev/null || echo "this host has no bridges"
     ip netns exec "$trial-check" nft add table inet parley 2>/dev/null || echo "this host has no nftables"
     ip netns del "$trial-check"
 }
@@ -33,13 +33,13 @@ check() {
 up() {
     local i
     ip netns add "$hub"
-    ip -n "$hub" link add left type bridge
-    ip -n "$hub" link add right type bridge
+    ip -n "$hub" link add name left type bridge
+    ip -n "$hub" link add name right type bridge
     ip -n "$hub" link set left up
     ip -n "$hub" link set right up
     for ((i = 1; i <= $1; i++)); do
         ip netns add "$trial-$i"
-        ip -n "$trial-$i" link add eth0 type veth peer name "port$i" netns "$hub"
+        ip -n "$trial-$i" link add name eth0 type veth peer name "port$i" netns "$hub"
         ip -n "$hub" link set "port$i" master left up
         ip -n "$trial-$i" address add "$network.$i/24" dev eth0
         ip -n "$trial-$i" link set lo up

@@ -36,8 +36,8 @@ void print_lines(const Report& report, const char* between, bool has_rule) {
         }
     const auto print_line = [&](const std::vector<std::string>& line) {
         for (std::size_t i = 0; i < line.size(); ++i)
-            fmt::print("{}{:>{}}", i == 0 && !has_rule ? "" : between, line[i], widths[i]);
-        fmt::print("{}\n", has_rule ? between : "");
+            fmt::print("{}{:>{}}", i > 0 ? between : has_rule ? "| " : "", line[i], widths[i]);
+        fmt::print("{}\n", has_rule ? " |" : "");
     };
     for (std::size_t i = 0; i < lines.size(); ++i) {
         print_line(lines[i]);

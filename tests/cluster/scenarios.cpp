@@ -67,16 +67,19 @@ ClusterOptions group_of(const TrialOptions& options, std::size_t peers) {
     ClusterOptions group;
     group.peers = options.peers.value_or(peers);
     group.parleyd = options.parleyd;
+    group.settle_seconds = options.settle_seconds;
     return group;
 }
 
-Row kill_row(const std::vector<Sighting>& sightings, std::size_t peers, const Members& victims, const Members& survivors,
-             Interval interval) {
+Row kill_row(const std::vector<Sighting>& sightings, std::size_t peers, const Members& victims,
+             const Members& survivors, Interval interval) {
     const Spread spread = spread_of(sightings, victims, survivors, State::dead, interval);
     const Incidents deaths = incidents_of(sightings, survivors, survivors, State::dead, interval);
     const Incidents suspicions = incidents_of(sightings, survivors, survivors, State::suspect, interval);
+    const Spread suspected = spread_of(sightings, victims, survivors, State::suspect, interval);
     return {{"peers", peers},
             {"killed", victims.size()},
+            {"suspected, median s", median(suspected.first)},
             {"first, median s", median(spread.first)},
             {"first, max s", largest(spread.first)},
             {"all, median s", median(spread.all)},
@@ -86,7 +89,8 @@ Row kill_row(const std::vector<Sighting>& sightings, std::size_t peers, const Me
             {"false deaths", deaths.incidents}};
 }
 
-void stop_and_go(const std::vector<pid_t>& processes, double seconds, const std::function<void()>& meanwhile) {
+void stop_and_go(const std::vector<pid_t>& processes, double seconds,
+                 const std::function<void()>& meanwhile) {
     const StoppedProcesses stopped(processes);
     const double until = now() + seconds;
     while (now() < until) {
@@ -95,7 +99,8 @@ void stop_and_go(const std::vector<pid_t>& processes, double seconds, const std:
     }
 }
 
-Row cycle_row(const std::vector<Sighting>& sightings, const Members& cycled, const Members& healthy, Interval interval) {
+Row cycle_row(const std::vector<Sighting>& sightings, const Members& cycled, const Members& healthy,
+              Interval interval) {
     Members everybody = healthy;
     everybody.insert(everybody.end(), cycled.begin(), cycled.end());
     const Incidents false_deaths = incidents_of(sightings, healthy, everybody, State::dead, interval);

@@ -1,5 +1,5 @@
-// The scenarios of `cluster_trial`: each starts groups of its own and reports what they did. README.md has what the
-// columns mean.
+// The scenarios of `cluster_trial`: each starts groups of its own and reports what they did. README.md has
+// what the columns mean.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +18,7 @@ struct TrialOptions {
     std::size_t victims = 5;           // kill: how many at once
     std::size_t times = 1;             // runs, each with a new group
     double minutes = 10;               // soak
+    double settle_seconds = 0;         // from all alive until the fault
     std::vector<double> seconds;       // freeze: how long; default 4 and 60. Others: the length of the fault
 };
 
@@ -51,17 +52,18 @@ Report serf_cycle(const TrialOptions& options);
 ClusterOptions group_of(const TrialOptions& options, std::size_t peers);
 
 // The figures of a kill, and the same columns for every kind of group.
-Row kill_row(const std::vector<Sighting>& sightings, std::size_t peers, const Members& victims, const Members& survivors,
-             Interval interval);
+Row kill_row(const std::vector<Sighting>& sightings, std::size_t peers, const Members& victims,
+             const Members& survivors, Interval interval);
 
-// Processes that are stopped for 4 s and run for 20 ms, in turns, until the time is over (Lifeguard, section 5); all of
-// them run afterwards. `meanwhile` is called again and again.
+// Processes that are stopped for 4 s and run for 20 ms, in turns, until the time is over (Lifeguard, section
+// 5); all of them run afterwards. `meanwhile` is called again and again.
 struct Cycle {
     static constexpr std::size_t peers = 40;
     static constexpr std::size_t cycled = 8;
     static constexpr double seconds = 90;
 };
 void stop_and_go(const std::vector<pid_t>& processes, double seconds, const std::function<void()>& meanwhile);
-Row cycle_row(const std::vector<Sighting>& sightings, const Members& cycled, const Members& healthy, Interval interval);
+Row cycle_row(const std::vector<Sighting>& sightings, const Members& cycled, const Members& healthy,
+              Interval interval);
 
 }  // namespace parley::cluster

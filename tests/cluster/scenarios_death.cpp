@@ -19,14 +19,17 @@ Row kill_once(const TrialOptions& options, Report& report) {
     for (std::size_t i = 0; i < options.victims && i + 1 < cluster.size(); ++i)
         victims.push_back(cluster.size() - 1 - i);
     const Members survivors = cluster.all_but(victims);
+    const double health = cluster.mean_health();
     const double killed_at = now();
     cluster.kill(victims);
     const bool all_seen = cluster.poll_until(death_seconds_max, [&] {
-        return std::all_of(victims.begin(), victims.end(), [&](std::size_t i) { return cluster.is_seen_as(i, "dead"); });
+        return std::all_of(victims.begin(), victims.end(),
+                           [&](std::size_t i) { return cluster.is_seen_as(i, "dead"); });
     });
     cluster.poll_for(settle_seconds);
     report.claim(all_seen, fmt::format("everybody sees all deaths within {} s", death_seconds_max));
     Row row = kill_row(cluster.history().sightings(), cluster.size(), victims, survivors, {killed_at, now()});
+    row["mean health"] = health;
     report.claim(row["false deaths"] == 0, "no survivor is declared dead");
     return row;
 }
@@ -42,12 +45,14 @@ Row freeze_for(Cluster& cluster, std::size_t member, double seconds, Report& rep
     const bool is_back = cluster.poll_until(return_seconds_max, [&] { return cluster.all_alive(); });
     const double back_at = now();
     cluster.poll_for(settle_seconds);
-    report.claim(is_back, fmt::format("after {:.0f} s stopped it is alive to all again within {:.0f} s", seconds, return_seconds_max));
+    report.claim(is_back, fmt::format("after {:.0f} s stopped it is alive to all again within {:.0f} s",
+                                      seconds, return_seconds_max));
     const auto& sightings = cluster.history().sightings();
     const Spread deaths = spread_of(sightings, {member}, others, State::dead, {begin, now()});
     const Incidents dead = incidents_of(sightings, {member}, others, State::dead, {begin, now()});
     const Incidents suspected = incidents_of(sightings, {member}, others, State::suspect, {begin, now()});
-    const Incidents false_deaths = incidents_of(sightings, others, cluster.everybody(), State::dead, {begin, now()});
+    const Incidents false_deaths =
+        incidents_of(sightings, others, cluster.everybody(), State::dead, {begin, now()});
     report.claim(false_deaths.sightings == 0, "nobody else is declared dead");
     return {{"peers", cluster.size()},
             {"stopped s", seconds},
@@ -63,7 +68,8 @@ bool is_whole(Cluster& cluster) {
     if (!cluster.all_alive()) return false;
     for (std::size_t i = 0; i < cluster.size(); ++i)
         for (std::size_t member = 0; member < cluster.size(); ++member)
-            if (i != member && cluster.seen(i, member).at("address") != cluster.peer(member).config.peer.listen)
+            if (i != member &&
+                cluster.seen(i, member).at("address") != cluster.peer(member).config.peer.listen)
                 return false;
     return true;
 }
@@ -88,7 +94,8 @@ Row restart_members(Cluster& cluster, const Members& killed, const Members& move
     report.claim(all_alive, "all see all alive after the restart");
     report.claim(has_addresses, "all know all addresses after the restart");
     const Members others = cluster.all_but(killed);
-    const Incidents deaths = incidents_of(cluster.history().sightings(), others, others, State::dead, {begin, now()});
+    const Incidents deaths =
+        incidents_of(cluster.history().sightings(), others, others, State::dead, {begin, now()});
     report.claim(deaths.incidents == 0, "who was not killed is not declared dead");
     return {{"peers", cluster.size()},
             {"restarted", killed.size()},
@@ -134,7 +141,8 @@ Report restart_all(const TrialOptions& options) {
     const Members all = cluster.everybody();
     report.rows.push_back(restart_members(cluster, all, {}, report));
     // Two seeds of the configs stay where they are: by them the others find one another.
-    const Members moved(all.begin() + static_cast<std::ptrdiff_t>(std::min(seeds_kept, all.size())), all.end());
+    const Members moved(all.begin() + static_cast<std::ptrdiff_t>(std::min(seeds_kept, all.size())),
+                        all.end());
     report.rows.push_back(restart_members(cluster, all, moved, report));
     return report;
 }
@@ -148,7 +156,8 @@ Report smoke(const TrialOptions& options) {
     const Members survivors = cluster.all_but(victims);
     const double killed_at = now();
     cluster.kill(victims);
-    const bool is_seen = cluster.poll_until(death_seconds_max, [&] { return cluster.is_seen_as(victims[0], "dead"); });
+    const bool is_seen =
+        cluster.poll_until(death_seconds_max, [&] { return cluster.is_seen_as(victims[0], "dead"); });
     report.claim(is_seen, fmt::format("everybody sees the death within {} s", death_seconds_max));
     Row row = kill_row(cluster.history().sightings(), cluster.size(), victims, survivors, {killed_at, now()});
     report.claim(row["false deaths"] == 0, "no survivor is declared dead");

@@ -40,13 +40,15 @@ Totals totals_of(const Cluster& cluster) {
 void print_progress(const Cluster& cluster, Interval interval) {
     const auto& sightings = cluster.history().sightings();
     const Members all = cluster.everybody();
-    fmt::print(stderr, "{:4.0f} s: {} suspicions, {} deaths, {} pairs not alive\n", interval.until - interval.from,
+    fmt::print(stderr, "{:4.0f} s: {} suspicions, {} deaths, {} pairs not alive\n",
+               interval.until - interval.from,
                incidents_of(sightings, all, all, State::suspect, interval).incidents,
                incidents_of(sightings, all, all, State::dead, interval).incidents,
                cluster.count([](const json& member) { return member.at("state") != "alive"; }));
 }
 
-Row soak_row(Cluster& cluster, const Totals& before, const Totals& after, Interval interval, std::uint64_t suppressed) {
+Row soak_row(Cluster& cluster, const Totals& before, const Totals& after, Interval interval,
+             std::uint64_t suppressed) {
     const Members all = cluster.everybody();
     const auto& sightings = cluster.history().sightings();
     const Incidents suspicions = incidents_of(sightings, all, all, State::suspect, interval);
@@ -81,7 +83,8 @@ Row cycle_once(const TrialOptions& options, Report& report) {
     const Members healthy = cluster.all_but(cycled);
     const std::uint64_t suppressed = cluster.suppressed();
     const double begin = now();
-    stop_and_go(processes, options.seconds.empty() ? Cycle::seconds : options.seconds.front(), [&] { cluster.poll(); });
+    stop_and_go(processes, options.seconds.empty() ? Cycle::seconds : options.seconds.front(),
+                [&] { cluster.poll(); });
     const double end = now();
     for (const std::size_t i : cycled)
         cluster.thaw(i);

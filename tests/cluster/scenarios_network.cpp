@@ -80,7 +80,8 @@ Row partition_row(Namespaces& network, Cluster& cluster, double seconds, Report&
 }
 
 // Nothing that peer 1 sends reaches peer 2.
-Row one_way_row(Namespaces& network, Cluster& cluster, const std::string& protocol, double seconds, Report& report) {
+Row one_way_row(Namespaces& network, Cluster& cluster, const std::string& protocol, double seconds,
+                Report& report) {
     Remarks of_first;
     Remarks of_second;
     const double begin = now();
@@ -89,12 +90,14 @@ Row one_way_row(Namespaces& network, Cluster& cluster, const std::string& protoc
     cluster.poll_until(seconds, [&] {
         of_second.add(cluster, 0, 1);
         of_first.add(cluster, 1, 0);
-        if (flagged_at == 0 && (has_warning(cluster.seen(0, 1)) || has_warning(cluster.seen(1, 0)))) flagged_at = now();
+        if (flagged_at == 0 && (has_warning(cluster.seen(0, 1)) || has_warning(cluster.seen(1, 0))))
+            flagged_at = now();
         return false;
     });
     network.pass(1);
     const double end = now();
-    const bool is_clear = cluster.poll_until(heal_seconds_max, [&] { return cluster.all_alive() && cluster.count(has_warning) == 0; });
+    const bool is_clear = cluster.poll_until(
+        heal_seconds_max, [&] { return cluster.all_alive() && cluster.count(has_warning) == 0; });
     const double clear_at = now();
     const auto& sightings = cluster.history().sightings();
     const Members all = cluster.everybody();
@@ -119,7 +122,8 @@ bool is_shown(Cluster& cluster, const TrialOptions& options) {
     return shown.output.find("UDP BLOCKED") != std::string::npos;
 }
 
-Row blocked_row(Namespaces& network, Cluster& cluster, const TrialOptions& options, double seconds, Report& report) {
+Row blocked_row(Namespaces& network, Cluster& cluster, const TrialOptions& options, double seconds,
+                Report& report) {
     const double begin = now();
     double first_at = 0;
     std::size_t pairs = 0;
@@ -134,7 +138,8 @@ Row blocked_row(Namespaces& network, Cluster& cluster, const TrialOptions& optio
     for (const std::size_t peer : cluster.everybody())
         network.pass(peer);
     const double end = now();
-    const bool is_clear = cluster.poll_until(heal_seconds_max, [&] { return cluster.all_alive() && cluster.count(has_warning) == 0; });
+    const bool is_clear = cluster.poll_until(
+        heal_seconds_max, [&] { return cluster.all_alive() && cluster.count(has_warning) == 0; });
     const double clear_at = now();
     cluster.poll_for(settle_seconds);
     const auto& sightings = cluster.history().sightings();
@@ -164,7 +169,8 @@ Report partition(const TrialOptions& options) {
 Report one_way(const TrialOptions& options) {
     return with_network("one-way", options, [&](Namespaces& network, Cluster& cluster, Report& report) {
         for (const char* const protocol : {"udp", "all"})
-            report.rows.push_back(one_way_row(network, cluster, protocol, fault_seconds(options, 60), report));
+            report.rows.push_back(
+                one_way_row(network, cluster, protocol, fault_seconds(options, 60), report));
     });
 }
 
