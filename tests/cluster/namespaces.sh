@@ -17,17 +17,18 @@ trial=${PARLEY_TRIAL:-parley-trial}
 hub=$trial-hub
 
 check() {
+    local name=$trial-check-$$
     ((EUID == 0)) || { echo "network namespaces need root"; return; }
     for program in ip nft; do
         command -v "$program" >/dev/null || { echo "there is no $program: install iproute2 and nftables"; return; }
     done
-    if ! ip netns add "$trial-check" 2>/dev/null; then
+    if ! ip netns add "$name" 2>/dev/null; then
         echo "this host allows no network namespaces"
         return
     fi
-    ip -n "$trial-check" link add name left type bridge 2>/dev/null || echo "this host has no bridges"
-    ip netns exec "$trial-check" nft add table inet parley 2>/dev/null || echo "this host has no nftables"
-    ip netns del "$trial-check"
+    ip -n "$name" link add name left type bridge 2>/dev/null || echo "this host has no bridges"
+    ip netns exec "$name" nft add table inet parley 2>/dev/null || echo "this host has no nftables"
+    ip netns del "$name"
 }
 
 up() {
