@@ -22,14 +22,17 @@ constexpr std::chrono::milliseconds rest_slice{50};
 
 std::atomic<bool> is_interrupted = false;
 
-// "2026-01-31T12:00:00.123+0000", the beginning of a log line.
+// "2026-01-31T12:00:00.123+02:00", the beginning of a log line.
 std::optional<double> time_of(const std::string& line) {
     std::tm parts{};
     int milliseconds = 0;
-    int zone = 0;
+    char sign = '+';
+    int hours = 0;
+    int minutes = 0;
     const char* const rest = ::strptime(line.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-    if (rest == nullptr || std::sscanf(rest, ".%3d%5d", &milliseconds, &zone) != 2) return std::nullopt;
-    const int zone_seconds = (zone / 100 * 60 + zone % 100) * 60;
+    if (rest == nullptr || std::sscanf(rest, ".%3d%c%2d:%2d", &milliseconds, &sign, &hours, &minutes) != 4)
+        return std::nullopt;
+    const int zone_seconds = (sign == '-' ? -60 : 60) * (hours * 60 + minutes);
     return static_cast<double>(::timegm(&parts) - zone_seconds) + milliseconds / 1000.0;
 }
 
