@@ -39,20 +39,6 @@ bool is_free(std::uint16_t port) {
     return result == 0;
 }
 
-// Another process may still take one before its peer does; that peer then ends with exit_network and the demo
-// says so.
-Result<std::vector<std::uint16_t>> choose_ports(std::size_t count) {
-    std::random_device entropy;
-    std::vector<std::uint16_t> chosen;
-    for (int attempt = 0; attempt < port_attempts_max && chosen.size() < count; ++attempt) {
-        const auto port = static_cast<std::uint16_t>(first_port + entropy() % ports);
-        if (std::find(chosen.begin(), chosen.end(), port) == chosen.end() && is_free(port))
-            chosen.push_back(port);
-    }
-    if (chosen.size() < count) return failure("no free ports on 127.0.0.1: is the loopback interface up?");
-    return chosen;
-}
-
 std::string endpoint(std::uint16_t port) {
     return "127.0.0.1:" + std::to_string(port);
 }
@@ -136,6 +122,18 @@ void stop_stranger(const DemoPeer& peer, std::chrono::steady_clock::time_point d
 
 }  // namespace
 
+Result<std::vector<std::uint16_t>> choose_ports(std::size_t count) {
+    std::random_device entropy;
+    std::vector<std::uint16_t> chosen;
+    for (int attempt = 0; attempt < port_attempts_max && chosen.size() < count; ++attempt) {
+        const auto port = static_cast<std::uint16_t>(first_port + entropy() % ports);
+        if (std::find(chosen.begin(), chosen.end(), port) == chosen.end() && is_free(port))
+            chosen.push_back(port);
+    }
+    if (chosen.size() < count) return failure("no free ports on 127.0.0.1: is the loopback interface up?");
+    return chosen;
+}
+
 Result<std::unique_ptr<DemoGroup>> DemoGroup::start(const DemoOptions& options) {
     std::unique_ptr<DemoGroup> group(new DemoGroup);
     if (const auto made = group->make_directory(options); !made) return std::unexpected(made.error());
@@ -194,6 +192,7 @@ Result<void> DemoGroup::make_peers(const DemoOptions& options) {
 }
 
 Result<void> DemoPeer::start_again() {
+    if (const auto written = write_config(config); !written) return written;
     auto again = spawn_peer(program, config);
     if (!again) return std::unexpected(again.error());
     process = std::move(*again);

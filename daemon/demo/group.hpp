@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -33,10 +34,13 @@ struct DemoPeer {
     std::filesystem::path program;
     ChildProcess process;
 
-    // Once more, with the same state.
+    // Once more, with the same state and what `config` says now.
     Result<void> start_again();
     std::filesystem::path log() const { return directory / "parleyd.log"; }
 };
+
+// Of 127.0.0.1. Another process may still take one before its peer does; that peer then ends with exit_network.
+Result<std::vector<std::uint16_t>> choose_ports(std::size_t count);
 
 class DemoGroup {
 public:
