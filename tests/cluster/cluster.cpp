@@ -50,7 +50,7 @@ std::string word_after(const std::string& line, const std::string& word) {
     return line.substr(begin, line.find(' ', begin) - begin);
 }
 
-// What became of the member by a line `gossip WORD peer=...`.
+// What became of the member by a line `member WORD peer=...`.
 std::optional<State> state_logged(const std::string& word) {
     if (word == "joined" || word == "alive") return State::alive;
     return word == "suspected" ? State::suspect : state_named(word);
@@ -190,7 +190,7 @@ void Cluster::read_log(std::size_t observer) {
 }
 
 void Cluster::read_line(std::size_t observer, const std::string& line) {
-    const std::string word = word_after(line, " gossip ");
+    const std::string word = word_after(line, " member ");
     const auto at = time_of(line);
     if (word.empty() || !at) return;
     if (const std::string left_out = field(line, "suppressed"); !left_out.empty())

@@ -320,8 +320,13 @@ BOOST_AUTO_TEST_CASE(local_health_counts_as_in_lifeguard_and_stretches_time) {
     BOOST_TEST((health.scale(500ms) == 2500ms));
     health.report_lag(90ms);
     BOOST_TEST(health.score() == 4U);
-    health.report_lag(300ms);
+    health.report_lag(550ms);  // how late we are, not one more mishap
+    health.report_lag(550ms);
     BOOST_TEST(health.score() == 5U);
+    health.report_lag(1h);
+    BOOST_TEST(health.score() == swim::limits::health_max);
+    health.report_lag(0ms);
+    BOOST_TEST(health.score() == 4U);
     for (int i = 0; i < 20; ++i)
         health.paused();
     BOOST_TEST(health.score() == swim::limits::health_max);

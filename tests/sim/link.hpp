@@ -73,7 +73,6 @@ struct Link {
     bool session = false;              // connected
     bool seed = false;                 // its address is known by the config
     bool dialling = false;
-    bool has_keys = false;             // of datagrams: has been connected in this life of both
     std::uint64_t session_number = 0;
     std::uint64_t overflowed = 0;      // the number of the last session that broke over a full queue
 

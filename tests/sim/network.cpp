@@ -86,7 +86,7 @@ void Network::send_packet(std::size_t from, std::size_t to, swim::Transport via,
     const std::size_t bytes = wire_bytes(packet);
     if (is_datagram && bytes > swim::limits::packet_bytes_max)
         throw Violation("codec", text_of("n%zu sends a datagram of %zu bytes", from, bytes));
-    if (is_datagram ? !way.has_keys : !way.session) return;
+    if (!way.session) return;  // a datagram's keys come and go with it: net/README.md
     if (way.blocked || (is_datagram && way.datagrams_blocked)) return;
     const Lane lane = is_datagram ? Lane::datagram : Lane::control;
     if (overflows(from, to, lane, bytes)) return;
@@ -155,7 +155,7 @@ void Network::hand_over(const SharedParcel& parcel) {
     Host& host = *hosts_[parcel->to()];
     const Link& back = link(parcel->to(), from);
     const bool is_datagram = parcel->lane() == Lane::datagram;
-    if (is_datagram ? !back.has_keys : !back.session) return;
+    if (!back.session) return;
     transcript_.received(queue_.now(), parcel);
     if (const auto* message = std::get_if<Message>(&parcel->content())) {
         host.receive(from, *message);
@@ -173,7 +173,6 @@ void Network::dial(std::size_t from, std::size_t to) { link(from, to).dialling =
 void Network::host_started(std::size_t host) {
     for (std::size_t other = 0; other < hosts_.size(); ++other) {
         link(host, other).dialling = false;
-        link(host, other).has_keys = link(other, host).has_keys = false;
     }
 }
 
@@ -235,7 +234,6 @@ void Network::connect(std::size_t a, std::size_t b) {
         }
         side.session = hosts_[host]->awake();  // a crash may have been injected by that very call
         side.session_number = number;
-        side.has_keys = side.session;
         if (side.session) hosts_[host]->connected(other);
     }
 }

@@ -42,8 +42,8 @@ public:
 
     // Over the session, control or bulk. A full queue refuses the message and breaks the session.
     void send(std::size_t from, std::size_t to, const Message& message);
-    // Of the gossip membership. As a datagram it needs no session, but both must have been connected since their
-    // last start; a full queue drops it. On the stream it is a control message.
+    // Of the gossip membership. As a datagram it needs a session as well, whose keys seal it; a full queue drops it. On
+    // the stream it is a control message.
     void send_packet(std::size_t from, std::size_t to, swim::Transport via, const swim::Packet& packet);
     // Keep trying to connect whenever there is no connection, as long as `from` lives.
     void dial(std::size_t from, std::size_t to);
