@@ -61,12 +61,13 @@ BOOST_AUTO_TEST_CASE(another_version_or_none_is_no_alarm) {
 
 BOOST_AUTO_TEST_CASE(appends_name_the_reference_of_their_sender) {
     Peer one = make(1);
-    while (one.status().role != Role::coordinator)
+    for (int timers = 0; timers < 100 && one.status().role != Role::coordinator; ++timers)
         one.advance(one.next_deadline());
     BOOST_TEST((one.status().coordinator_state == CoordinatorState::idle));
     Peer three = make(3);
-    while (three.status().role != Role::precandidate)
+    for (int timers = 0; timers < 100 && three.status().role == Role::follower; ++timers)
         three.advance(three.next_deadline());
+    BOOST_REQUIRE((three.status().role == Role::precandidate));
     const Instant now = three.next_deadline();
     three.step(now, peer(2), PreVoteReply{Term{1}, true});
     three.step(now, peer(2), VoteReply{Term{1}, true});
@@ -75,6 +76,20 @@ BOOST_AUTO_TEST_CASE(appends_name_the_reference_of_their_sender) {
     BOOST_REQUIRE(appends.size() == 2);
     BOOST_TEST((appends[0].second.reference == LogIndex{}));
     BOOST_TEST((appends[0].second.reference_hash == cheap_hash(*model({0}))));
+}
+
+// The role moves after every round: nobody is to see "no quorum" at each change.
+BOOST_AUTO_TEST_CASE(a_handover_is_no_loss_of_the_quorum) {
+    Peer one = make(3);
+    BOOST_TEST(!one.status().quorum);
+    one.connected(at(0s), peer(2), "b", "");
+    one.step(at(1s), peer(2), append_with(LogIndex{}, ModelHash{}));
+    BOOST_TEST(one.status().quorum);
+    one.step(at(2s), peer(3), RequestVote{Term{2}, LogIndex{1}, Term{1}, true});
+    BOOST_TEST(!one.status().coordinator.has_value());
+    BOOST_TEST(one.status().quorum);
+    one.step(at(7s), peer(2), ViolationNotice{});
+    BOOST_TEST(!one.status().quorum);
 }
 
 BOOST_AUTO_TEST_CASE(a_term_has_room_for_one_round_at_least) {
