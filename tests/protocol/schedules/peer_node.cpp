@@ -76,7 +76,7 @@ void PeerNode::carry_out(Instant now) {
             const BlobCommand command = std::move(blob_commands_.front());
             blob_commands_.pop_front();
             run(now, command);
-        } else if (!is_learner_busy_ && !learner_commands_.empty()) {
+        } else if (!learner_commands_.empty()) {
             const LearnerCommand command = std::move(learner_commands_.front());
             learner_commands_.pop_front();
             run(now, command);
@@ -157,10 +157,6 @@ bool PeerNode::command(Instant now, Words words) {
         is_disk_slow_ = true;
     } else if (verb == "quick-disk") {
         is_disk_slow_ = false;
-    } else if (verb == "busy") {
-        is_learner_busy_ = true;
-    } else if (verb == "ready") {
-        is_learner_busy_ = false;
     } else {
         return false;
     }

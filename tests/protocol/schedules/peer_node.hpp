@@ -47,7 +47,6 @@ private:
     float weight_ = 0;
     float reference_ = 0;
     bool is_disk_slow_ = false;
-    bool is_learner_busy_ = false;
     std::deque<BlobCommand> blob_commands_;
     std::deque<LearnerCommand> learner_commands_;
     std::size_t alarms_ = 0;
