@@ -19,7 +19,8 @@ green() {
     local test output
     for test in $tests; do
         if ! output=$(timeout 60 "$copy/build/tests/protocol_${test}_test" --color_output=no 2>&1); then
-            { grep -aoE '[a-z0-9_]+\.txt, line [0-9]+' || grep -aoE 'in "[a-z0-9_]+"' || echo "$test"; } <<<"$output" | head -1
+            { grep -aoE '[a-z0-9_]+\.txt, line [0-9]+' <<<"$output" || grep -aoE 'in "[a-z0-9_]+"' <<<"$output" ||
+                echo "$test"; } | head -1
             return 1
         fi
     done
