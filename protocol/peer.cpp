@@ -43,6 +43,8 @@ struct Peer::Machines {
     std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
     std::map<PeerId, LogIndex> alarmed;              // reference versions we have raised an alarm about
     std::pair<Term, std::optional<PeerId>> announced;
+    Instant clock;                                   // of the last input
+    std::optional<Instant> coordinator_known;        // last
     std::set<PeerId> reachable_seen;
     struct Told {
         std::optional<PeerId> coordinator;
@@ -311,11 +313,13 @@ void Peer::Machines::collect_garbage() {
 }
 
 void Peer::Machines::pump(Instant now) {
+    clock = now;
     for (;;) {
         announce(now);
+        if (raft.coordinator()) coordinator_known = now;
         decide_records(now);
         settle_round(now);
-            if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
+        if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
         collect_garbage();
         std::vector<PeerId> holders;
         std::ranges::copy_if(membership.reachable(), std::back_inserter(holders),
@@ -416,6 +420,8 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .ready_due = {},
         .alarmed = {},
         .announced = {state.hard_state.term, std::nullopt},
+        .clock = now,
+        .coordinator_known = {},
         .reachable_seen = {},
         .told = {},
         .to_self = {},
@@ -534,7 +540,9 @@ PeerStatus Peer::status() const {
     status.term = m.raft.term();
     status.role = m.raft.role();
     status.coordinator = m.raft.coordinator();
-    status.quorum = status.coordinator.has_value() && m.membership.reachable().size() >= m.raft.majority();
+    // Between a coordinator and its successor nobody is known for a moment: that is no loss of the quorum.
+    const bool is_coordinated = m.coordinator_known && m.clock - *m.coordinator_known < m.config.timing.election_timeout;
+    status.quorum = is_coordinated && m.membership.reachable().size() >= m.raft.majority();
     status.members = m.membership.members();
     status.commit = m.raft.commit();
     status.applied = m.participant.applied();

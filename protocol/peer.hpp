@@ -59,7 +59,7 @@ struct PeerStatus {
     Term term;
     Role role = Role::follower;
     std::optional<PeerId> coordinator;
-    bool quorum = false;                 // a majority of the voters is in reach
+    bool quorum = false;                 // a majority of the voters is in reach, a coordinator was known lately
     std::vector<MemberView> members;     // self included, in the order of PeerId
     LogIndex commit;
     LogIndex applied;

@@ -1,5 +1,7 @@
 #include "protocol/election/handover.hpp"
 
+#include <algorithm>
+
 #include "protocol/election/rendezvous.hpp"
 
 namespace parley {
@@ -60,8 +62,11 @@ bool Handover::holds_back(Instant now, Raft& raft, const Field& field) {
 
 std::optional<PeerId> Handover::choose(Instant now, const Raft& raft, const Field& field) const {
     const bool is_first_awaited = now - *choosing_since_ < config_.timing.heartbeat;
+    const bool have_all_failed = std::ranges::all_of(
+        field.alive, [this](const PeerId& id) { return id == config_.self || failed_.contains(id); });
     for (const PeerId& member : rendezvous_order(raft.term().next(), config_.voters)) {
-        if (member == config_.self || !field.alive.contains(member) || failed_.contains(member)) continue;
+        if (member == config_.self || !field.alive.contains(member)) continue;
+        if (failed_.contains(member) && !have_all_failed) continue;
         if (raft.is_complete_at(member) && field.holds_reference(member)) return member;
         if (is_first_awaited) return std::nullopt;
     }

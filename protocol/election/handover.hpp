@@ -7,7 +7,7 @@
 // In CHOOSING and TRANSFERRING no round is opened. The successor is the first in the next term's rendezvous order that
 // is alive, has the whole log and holds the reference in force: whoever lacks one of these could not open a round. The
 // first in the order gets a heartbeat's time to catch up, or the quickest disk would be chosen for ever. One who has
-// failed is not chosen again in this term. A group of one has nobody to hand over to.
+// failed is not chosen again in this term while there is another. A group of one has nobody to hand over to.
 //
 // Where rounds are rare this costs nothing that they need: the change is made after a round, not before one, so a
 // violation never waits for it longer than it takes; and without a successor nothing is given up.

@@ -137,10 +137,11 @@ void Raft::check_quorum(Instant now) {
 void Raft::advance(Instant now) {
     const Duration asleep = now - std::exchange(last_advance_, now);
     if (auto* coordinator = std::get_if<Coordinator>(&role_)) {
-        // When this process was stopped itself, nobody could be heard: that is not their silence.
+        // When this process was stopped itself, nobody could be heard: that is not their silence. Whom it has heard since it
+        // woke was not heard later than now.
         if (asleep > config_.timing.election_timeout / 2)
             for (auto& [follower, progress] : coordinator->followers)
-                progress.heard += asleep;
+                progress.heard = std::min(progress.heard + asleep, now);
         if (now >= coordinator->heartbeat_due) advance_coordinator(now);
     } else if (now >= election_deadline_) {
         become_precandidate(now);

@@ -157,6 +157,19 @@ BOOST_AUTO_TEST_CASE(the_third_failure_in_a_row_ends_the_term) {
     BOOST_TEST(!office.raft.coordinator().has_value());
 }
 
+// Else every round of the term would be followed by a wait for somebody who may be chosen.
+BOOST_AUTO_TEST_CASE(the_only_other_one_is_chosen_again_though_it_has_failed) {
+    Office office(3);
+    office.alive.erase(peer(3));
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        office.handover.round_decided();
+        BOOST_TEST(office.holds_back());
+        BOOST_TEST((office.raft.successor() == peer(2)));
+        office.run(6s);
+    }
+    BOOST_TEST((office.raft.role() == Role::follower));
+}
+
 BOOST_AUTO_TEST_CASE(a_handover_is_counted_and_timed_when_the_successor_is_heard) {
     Office office(3);
     office.handover.round_decided();
