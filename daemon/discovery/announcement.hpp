@@ -1,6 +1,6 @@
 // What a peer says of itself on the local network: the TXT record of its service (RFC 6763 section 6).
 //
-//   txtvers=1   cluster=NAME   id=64 hexadecimal digits   protocol=1
+//   txtvers=1   cluster=NAME   id=as `parley init` prints it   protocol=1
 //
 // All of it is public and nothing of it is proven: it says which addresses are worth a call. Who answers there, the
 // handshake decides.

@@ -60,6 +60,7 @@ BOOST_AUTO_TEST_CASE(a_minimal_config_gets_the_documented_defaults) {
     BOOST_TEST(config->cluster.secret_file == "/etc/parley/cluster.secret");
     BOOST_TEST(config->cluster.voters.empty());
     BOOST_TEST((config->cluster.profile == TimingProfile::lan));
+    BOOST_TEST(!config->cluster.mdns);
     BOOST_TEST(config->averaging.divergence_threshold == 0.7);
     BOOST_TEST(config->averaging.check_period == 1U);
     BOOST_TEST(config->training.batch == 10U);
@@ -130,6 +131,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_al
     check_refused("peer", "state_directory = \"\"", {"must not be empty"});
     check_refused("peer", "control_socket = \"/" + std::string(120, 'x') + "\"", {"the system allows 107"});
     check_refused("cluster", "profile = \"wan\"", {"\"lan\", \"fast\""});
+    check_refused("cluster", "mdns = \"yes\"", {"parley.toml:2: cluster.mdns = ", "must be true or false"});
     check_refused("cluster", "seeds = \"a:1\"", {"must be a list of texts"});
     check_refused("cluster", "seeds = [\"a:1\", \"a:1\"]", {"is listed twice"});
     check_refused("cluster", "seeds = [7700]", {"must be text in quotes"});
