@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(what_show_prints_parses_to_the_same_settings) {
         "\"q\\\"uote\\u0001\"\n"
         "log_level = \"debug\"\n[cluster]\nname = \"lab\"\nseeds = [\"x:1\", \"[::1]:2\"]\nvoters = [\"" +
         id_text(1) +
-        "\"]\nprofile = \"fast\"\n[model]\nhidden = [3, 4]\nseed = 9\n[data]\nsource = "
+        "\"]\nprofile = \"fast\"\nmdns = true\n[model]\nhidden = [3, 4]\nseed = 9\n[data]\nsource = "
         "\"graphical-model\"\nseed = "
         "2\nfeatures = 7\ndrift_probability = 0.1\nsample_seed = 0\n[training]\nlearning_rate = "
         "1e-7\nmomentum = "
@@ -221,6 +221,7 @@ BOOST_AUTO_TEST_CASE(what_show_prints_parses_to_the_same_settings) {
     const auto again = parse_config(shown, file, plain);
     BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
     BOOST_TEST(to_toml(*again) == shown);
+    BOOST_TEST((config->cluster.mdns && again->cluster.mdns));
     BOOST_TEST(again->training.optimizer.learning_rate == 1e-7F);
     BOOST_TEST(again->peer.state_directory == config->peer.state_directory);
     BOOST_TEST(again->data.sample_seed.value() == 0U);
