@@ -168,7 +168,9 @@ void Link::dial(const Dial& dial) {
 void Link::forget_unwanted(const std::set<std::string>& addresses) {
     for (const std::string& address : addresses) {
         const auto names_it = [&](const auto& entry) { return entry.second.contains(address); };
-        const auto looks_for_it = [&](const auto& entry) { return names_it(entry) && !transport_->is_connected(entry.first); };
+        const auto looks_for_it = [&](const auto& entry) {
+            return names_it(entry) && !transport_->is_connected(entry.first);
+        };
         if (seeds_.contains(address) || std::ranges::any_of(dialed_, names_it)) continue;
         if (std::ranges::any_of(found_, looks_for_it)) continue;
         if (const Result<Endpoint> old = parse_endpoint(address)) transport_->forget(old->host, old->port);

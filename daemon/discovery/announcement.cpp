@@ -18,7 +18,8 @@ bool is_key(std::string_view text, std::string_view key) {
 std::optional<std::string_view> value_of(std::span<const std::string> entries, std::string_view key) {
     for (const std::string_view entry : entries) {
         const std::size_t equals = entry.find('=');
-        if (equals != std::string_view::npos && is_key(entry.substr(0, equals), key)) return entry.substr(equals + 1);
+        if (equals != std::string_view::npos && is_key(entry.substr(0, equals), key))
+            return entry.substr(equals + 1);
     }
     return std::nullopt;
 }
@@ -46,7 +47,8 @@ Result<Announcement> from_txt(std::span<const std::string> entries) {
     announcement.id = *peer;
     const char* const end = version->data() + version->size();
     const auto parsed = std::from_chars(version->data(), end, announcement.protocol_version);
-    if (parsed.ec != std::errc() || parsed.ptr != end) return failure("the protocol in its TXT record is no number");
+    if (parsed.ec != std::errc() || parsed.ptr != end)
+        return failure("the protocol in its TXT record is no number");
     return announcement;
 }
 

@@ -2,8 +2,8 @@
 //
 //   txtvers=1   cluster=NAME   id=as `parley init` prints it   protocol=1
 //
-// All of it is public and nothing of it is proven: it says which addresses are worth a call. Who answers there, the
-// handshake decides.
+// All of it is public and nothing of it is proven: it says which addresses are worth a call. Who answers
+// there, the handshake decides.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ struct Announcement {
 };
 
 std::vector<std::string> to_txt(const Announcement& announcement);
-// Unknown keys are left alone: later versions may say more. Keys in any case; the first of a repeated one counts.
+// Unknown keys are left alone: later versions may say more. Keys in any case; the first of a repeated one
+// counts.
 Result<Announcement> from_txt(std::span<const std::string> entries);
 
 }  // namespace parley::daemon

@@ -26,7 +26,8 @@ void Announcer::start() {
         const char* path = nullptr;
         if (const std::string error = bus_error(answer); !error.empty())
             return daemon_.fail("avahi-daemon does not announce: " + error);
-        if (sd_bus_message_read(answer, "o", &path) <= 0) return daemon_.fail("avahi-daemon answers what is not its API");
+        if (sd_bus_message_read(answer, "o", &path) <= 0)
+            return daemon_.fail("avahi-daemon answers what is not its API");
         group_ = path;
         add();
     });
@@ -35,13 +36,16 @@ void Announcer::start() {
 void Announcer::add() {
     BusMessage message = group_call("AddService");
     if (message) {
-        const auto append = [&](auto... values) { return sd_bus_message_append(message.get(), values...) >= 0; };
+        const auto append = [&](auto... values) {
+            return sd_bus_message_append(message.get(), values...) >= 0;
+        };
         bool is_complete = append("iiu", avahi::any_interface, offer_.protocol, avahi::no_flags) &&
                            append("ssss", offer_.name.c_str(), service_type, "", "") &&
                            append("q", static_cast<unsigned>(offer_.port)) &&
                            sd_bus_message_open_container(message.get(), 'a', "ay") >= 0;
         for (const std::string& entry : offer_.txt)
-            is_complete = is_complete && sd_bus_message_append_array(message.get(), 'y', entry.data(), entry.size()) >= 0;
+            is_complete = is_complete &&
+                          sd_bus_message_append_array(message.get(), 'y', entry.data(), entry.size()) >= 0;
         CHECK(is_complete && sd_bus_message_close_container(message.get()) >= 0);
     }
     daemon_.bus.call(std::move(message), [this](sd_bus_message* answer) {
@@ -52,7 +56,9 @@ void Announcer::add() {
     });
 }
 
-void Announcer::commit() { call_group("Commit", nullptr); }
+void Announcer::commit() {
+    call_group("Commit", nullptr);
+}
 
 void Announcer::rename() {
     if (++names_ > service_names_max) return daemon_.fail("too many services have the name of this peer");
@@ -62,7 +68,8 @@ void Announcer::rename() {
         const char* name = nullptr;
         if (const std::string error = bus_error(answer); !error.empty())
             return daemon_.fail("avahi-daemon knows no other name: " + error);
-        if (sd_bus_message_read(answer, "s", &name) <= 0) return daemon_.fail("avahi-daemon answers what is not its API");
+        if (sd_bus_message_read(answer, "s", &name) <= 0)
+            return daemon_.fail("avahi-daemon answers what is not its API");
         offer_.name = name;
         add();
     });
@@ -73,7 +80,8 @@ void Announcer::take(sd_bus_message* signal) {
     if (sd_bus_message_is_signal(signal, avahi::group_interface, "StateChanged") <= 0) return;
     std::int32_t state = 0;
     const char* error = nullptr;
-    if (sd_bus_message_read(signal, "is", &state, &error) > 0) take_state(static_cast<avahi::GroupState>(state), error);
+    if (sd_bus_message_read(signal, "is", &state, &error) > 0)
+        take_state(static_cast<avahi::GroupState>(state), error);
 }
 
 void Announcer::take_state(avahi::GroupState state, const std::string& error) {

@@ -1,4 +1,5 @@
-// This peer's service at one process of avahi-daemon: an entry group, and another name as long as the name is taken.
+// This peer's service at one process of avahi-daemon: an entry group, and another name as long as the name is
+// taken.
 //
 //   EntryGroupNew -> AddService -> Commit -> established
 //                        ^    \-> CollisionError (on this host)   |

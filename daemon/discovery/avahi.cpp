@@ -44,7 +44,9 @@ Avahi::Avahi(boost::asio::io_context& io, AvahiConfig config, OnFound on_found, 
 
 Avahi::~Avahi() = default;
 
-void Avahi::start() { attempt(); }
+void Avahi::start() {
+    attempt();
+}
 
 void Avahi::stop() {
     is_stopped_ = true;
@@ -68,10 +70,11 @@ void Avahi::attempt() {
             io_, [this](sd_bus_message* signal) { take_signal(signal); },
             [this] { end("the connection to the D-Bus system bus ended"); });
         if (!opened)
-            return end("the D-Bus system bus cannot be reached (apt install dbus): " + opened.error().message);
+            return end("the D-Bus system bus cannot be reached (apt install dbus): " +
+                       opened.error().message);
         bus_ = std::move(*opened);
-        bus_->watch(std::string("type='signal',sender='") + bus_itself + "',member='NameOwnerChanged',arg0='" +
-                    avahi::bus_name + "'");
+        bus_->watch(std::string("type='signal',sender='") + bus_itself +
+                    "',member='NameOwnerChanged',arg0='" + avahi::bus_name + "'");
     }
     find_owner();
 }
@@ -103,14 +106,16 @@ void Avahi::begin(const std::string& owner) {
         std::int32_t state = 0;
         if (const std::string error = bus_error(answer); !error.empty())
             return end_soon("avahi-daemon does not answer: " + error);
-        if (sd_bus_message_read(answer, "i", &state) <= 0) return end_soon("avahi-daemon answers what is not its API");
+        if (sd_bus_message_read(answer, "i", &state) <= 0)
+            return end_soon("avahi-daemon answers what is not its API");
         take_server_state(static_cast<avahi::ServerState>(state));
     });
 }
 
 // Until its host name is settled nothing can be announced; when the name changes, what was announced is void.
 void Avahi::take_server_state(avahi::ServerState state) {
-    if (state == avahi::ServerState::failure) return end_soon("avahi-daemon has failed; its own log says why");
+    if (state == avahi::ServerState::failure)
+        return end_soon("avahi-daemon has failed; its own log says why");
     const bool is_running = state == avahi::ServerState::running;
     if (is_running == session_->is_running) return;
     if (!is_running) return end_soon("avahi-daemon changes the name of this host");
@@ -126,11 +131,13 @@ void Avahi::take_server_state(avahi::ServerState state) {
 
 void Avahi::take_signal(sd_bus_message* signal) {
     if (is_ending_) return;
-    if (sd_bus_message_is_signal(signal, bus_itself, "NameOwnerChanged") > 0) return take_owner_change(signal);
+    if (sd_bus_message_is_signal(signal, bus_itself, "NameOwnerChanged") > 0)
+        return take_owner_change(signal);
     if (!session_ || session_->daemon.owner != sd_bus_message_get_sender(signal)) return;
     if (sd_bus_message_is_signal(signal, avahi::server_interface, "StateChanged") > 0) {
         std::int32_t state = 0;
-        if (sd_bus_message_read(signal, "i", &state) > 0) take_server_state(static_cast<avahi::ServerState>(state));
+        if (sd_bus_message_read(signal, "i", &state) > 0)
+            take_server_state(static_cast<avahi::ServerState>(state));
         return;
     }
     session_->announcer.take(signal);
@@ -156,7 +163,8 @@ void Avahi::refresh() {
 void Avahi::announcement_changed() {
     const std::string& name = session_->announcer.announced_as();
     if (!name.empty())
-        logger_->info("discovery announced={} type={} port={}", log_value(name), service_type, config_.offer.port);
+        logger_->info("discovery announced={} type={} port={}", log_value(name), service_type,
+                      config_.offer.port);
 }
 
 void Avahi::pass_on() {
@@ -194,8 +202,9 @@ void Avahi::end(const std::string& problem) {
 void Avahi::report(const std::string& problem) {
     problem_ = problem;
     if (std::exchange(problem_logged_, problem) != problem)
-        logger_->warn("discovery problem={} hint=\"tried again for ever; seeds and remembered members work meanwhile\"",
-                      log_value(problem));
+        logger_->warn(
+            "discovery problem={} hint=\"tried again for ever; seeds and remembered members work meanwhile\"",
+            log_value(problem));
 }
 
 void Avahi::arm(std::chrono::milliseconds delay, void (Avahi::*then)()) {

@@ -1,14 +1,14 @@
-// Discovery on the local network (DESIGN 11): this peer announced as _parley._tcp, and the others found, by the
-// avahi-daemon that runs on this host, over D-Bus. It gives addresses, never trust.
+// Discovery on the local network (DESIGN 11): this peer announced as _parley._tcp, and the others found, by
+// the avahi-daemon that runs on this host, over D-Bus. It gives addresses, never trust.
 //
 //   off -> connect to the bus -> who is Avahi? -> is it ready? -> announce and browse
 //    ^        |                     |                |                 |
 //    |        \------ problem ------+----------------+-----------------/
 //    \-- after a delay that doubles, for ever; at once when Avahi appears on the bus
 //
-// Everything about one process of avahi-daemon belongs to one connection to the bus. When anything of it fails the
-// connection is closed and all is begun anew, so there is no half-way state to repair; Avahi drops what the connection
-// had, the announcement too.
+// Everything about one process of avahi-daemon belongs to one connection to the bus. When anything of it
+// fails the connection is closed and all is begun anew, so there is no half-way state to repair; Avahi drops
+// what the connection had, the announcement too.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

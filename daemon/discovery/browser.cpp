@@ -23,7 +23,8 @@ std::optional<std::vector<std::string>> read_txt(sd_bus_message* message) {
     return entries;
 }
 
-// What ResolveService answers: interface, protocol, name, type, domain, host, its protocol, address, port, TXT, flags.
+// What ResolveService answers: interface, protocol, name, type, domain, host, its protocol, address, port,
+// TXT, flags.
 Result<ServiceAnswer> read_service(sd_bus_message* message) {
     if (const std::string error = bus_error(message); !error.empty()) return failure(error);
     ServiceAnswer service;
@@ -46,28 +47,30 @@ Browser::Browser(const avahi::Daemon& daemon, Catalogue& catalogue, std::functio
 void Browser::start() {
     BusMessage message = daemon_.server_call("ServiceBrowserNew");
     if (message)
-        CHECK(sd_bus_message_append(message.get(), "iissu", avahi::any_interface, avahi::any_protocol, service_type, "",
-                                    avahi::no_flags) >= 0);
+        CHECK(sd_bus_message_append(message.get(), "iissu", avahi::any_interface, avahi::any_protocol,
+                                    service_type, "", avahi::no_flags) >= 0);
     daemon_.bus.call(std::move(message), [this](sd_bus_message* answer) {
         if (const std::string error = bus_error(answer); !error.empty())
             daemon_.fail("avahi-daemon does not browse: " + error);
     });
 }
 
-// There is one browser on this connection, and its first signals may come before the answer that names it: the path is
-// not looked at.
+// There is one browser on this connection, and its first signals may come before the answer that names it:
+// the path is not looked at.
 void Browser::take(sd_bus_message* signal) {
     const char* more = nullptr;
     if (sd_bus_message_is_signal(signal, avahi::browser_interface, "Failure") > 0) {
         const bool says_why = sd_bus_message_read(signal, "s", &more) > 0;
-        return daemon_.fail(std::string("avahi-daemon browses no longer: ") + (says_why ? more : "no reason given"));
+        return daemon_.fail(std::string("avahi-daemon browses no longer: ") +
+                            (says_why ? more : "no reason given"));
     }
     const bool is_new = sd_bus_message_is_signal(signal, avahi::browser_interface, "ItemNew") > 0;
     if (!is_new && sd_bus_message_is_signal(signal, avahi::browser_interface, "ItemRemove") <= 0) return;
     ServiceKey key;
     const char* name = nullptr;
     const char* domain = nullptr;
-    if (sd_bus_message_read(signal, "iisss", &key.interface, &key.protocol, &name, &more, &domain) <= 0) return;
+    if (sd_bus_message_read(signal, "iisss", &key.interface, &key.protocol, &name, &more, &domain) <= 0)
+        return;
     key.name = name;
     key.domain = domain;
     if (is_new)
@@ -93,11 +96,13 @@ void Browser::resolve(const Catalogue::Question& question) {
     const ServiceKey& key = question.key;
     BusMessage message = daemon_.server_call("ResolveService");
     const bool is_complete =
-        message && sd_bus_message_append(message.get(), "iisssiu", key.interface, key.protocol, key.name.c_str(),
-                                         service_type, key.domain.c_str(), key.protocol, avahi::no_flags) >= 0;
+        message &&
+        sd_bus_message_append(message.get(), "iisssiu", key.interface, key.protocol, key.name.c_str(),
+                              service_type, key.domain.c_str(), key.protocol, avahi::no_flags) >= 0;
     // A name that D-Bus does not carry came by D-Bus: cannot be, and ends the connection if it is.
-    daemon_.bus.call(is_complete ? std::move(message) : nullptr,
-                     [this, number = question.number](sd_bus_message* answer) { take_answer(number, answer); });
+    daemon_.bus.call(
+        is_complete ? std::move(message) : nullptr,
+        [this, number = question.number](sd_bus_message* answer) { take_answer(number, answer); });
 }
 
 void Browser::take_answer(std::uint64_t number, sd_bus_message* answer) {

@@ -1,5 +1,5 @@
-// The other peers at one process of avahi-daemon: its service browser fills the catalogue, and each service that waits
-// there is resolved.
+// The other peers at one process of avahi-daemon: its service browser fills the catalogue, and each service
+// that waits there is resolved.
 #pragma once
 
 #include <functional>

@@ -24,7 +24,9 @@ int take_answer(sd_bus_message* message, void* on_answer, sd_bus_error*) {
     return 0;
 }
 
-void drop_answer(void* on_answer) { delete static_cast<Bus::OnMessage*>(on_answer); }
+void drop_answer(void* on_answer) {
+    delete static_cast<Bus::OnMessage*>(on_answer);
+}
 
 }  // namespace
 
@@ -52,7 +54,8 @@ Result<void> Bus::connect() {
     CHECK(sd_bus_set_exit_on_disconnect(bus_, 0) >= 0);
     if (const int attached = sd_bus_attach_event(bus_, event_, SD_EVENT_PRIORITY_NORMAL); attached < 0)
         return failed(attached);
-    const int limited = sd_bus_set_method_call_timeout(bus_, static_cast<std::uint64_t>(answer_time_max.count()));
+    const int limited =
+        sd_bus_set_method_call_timeout(bus_, static_cast<std::uint64_t>(answer_time_max.count()));
     if (limited < 0) return failed(limited);
     boost::system::error_code error;
     descriptor_.assign(sd_event_get_fd(event_), error);
@@ -72,12 +75,13 @@ Bus::~Bus() {
 }
 
 void Bus::watch(const std::string& match) {
-    if (sd_bus_add_match_async(bus_, nullptr, match.c_str(), take_signal, nullptr, &on_signal_) < 0) sd_bus_close(bus_);
+    if (sd_bus_add_match_async(bus_, nullptr, match.c_str(), take_signal, nullptr, &on_signal_) < 0)
+        sd_bus_close(bus_);
     schedule();
 }
 
-BusMessage Bus::make_call(const std::string& destination, const std::string& path, const std::string& interface,
-                          const std::string& member) {
+BusMessage Bus::make_call(const std::string& destination, const std::string& path,
+                          const std::string& interface, const std::string& member) {
     sd_bus_message* message = nullptr;
     const int made = sd_bus_message_new_method_call(bus_, &message, destination.c_str(), path.c_str(),
                                                     interface.c_str(), member.c_str());

@@ -1,5 +1,6 @@
-// A connection to the D-Bus system bus, moved on by the one I/O thread: sd-bus in an sd-event loop of its own, whose
-// descriptor Asio watches. Nothing here blocks: calls and their answers, the login too, are asynchronous.
+// A connection to the D-Bus system bus, moved on by the one I/O thread: sd-bus in an sd-event loop of its
+// own, whose descriptor Asio watches. Nothing here blocks: calls and their answers, the login too, are
+// asynchronous.
 //
 // Handlers run from inside sd-bus: they may call and watch, but must not destroy the Bus, except on_lost.
 #pragma once
@@ -38,9 +39,10 @@ public:
     // Signals that match go to on_signal. Refused by the bus: the connection ends.
     void watch(const std::string& match);
     // A call to be filled with sd_bus_message_append and sent with call(). Never starts a service.
-    BusMessage make_call(const std::string& destination, const std::string& path, const std::string& interface,
-                         const std::string& member);
-    // `on_answer` is called once, with an answer or an error (also: no answer in time), unless the Bus goes first.
+    BusMessage make_call(const std::string& destination, const std::string& path,
+                         const std::string& interface, const std::string& member);
+    // `on_answer` is called once, with an answer or an error (also: no answer in time), unless the Bus goes
+    // first.
     void call(BusMessage message, OnMessage on_answer);
 
 private:

@@ -36,7 +36,8 @@ bool Catalogue::make_room() {
 }
 
 void Catalogue::add(const ServiceKey& key) {
-    if (key.name.empty() || key.name.size() > service_name_bytes_max || key.domain.size() > domain_bytes_max) return;
+    if (key.name.empty() || key.name.size() > service_name_bytes_max || key.domain.size() > domain_bytes_max)
+        return;
     if (services_.contains(key)) return;
     if (make_room())
         services_.emplace(key, Service{});
@@ -45,7 +46,9 @@ void Catalogue::add(const ServiceKey& key) {
 }
 
 // An answer that is still to come finds nobody.
-void Catalogue::remove(const ServiceKey& key) { services_.erase(key); }
+void Catalogue::remove(const ServiceKey& key) {
+    services_.erase(key);
+}
 
 void Catalogue::refresh() {
     for (auto& [key, service] : services_)
@@ -60,8 +63,8 @@ void Catalogue::clear() {
 
 std::optional<Catalogue::Question> Catalogue::next_question() {
     if (asked_ >= questions_max) return std::nullopt;
-    const auto place =
-        std::ranges::find_if(services_, [](const auto& entry) { return entry.second.state == State::waiting; });
+    const auto place = std::ranges::find_if(
+        services_, [](const auto& entry) { return entry.second.state == State::waiting; });
     if (place == services_.end()) return std::nullopt;
     ++asked_;
     place->second.state = State::asked;
@@ -112,7 +115,8 @@ FoundAddresses Catalogue::addresses() const {
 }
 
 Catalogue::Counts Catalogue::counts() const {
-    Counts counts{.services = services_.size(), .peers = addresses().size(), .strangers = 0, .left_out = left_out_};
+    Counts counts{
+        .services = services_.size(), .peers = addresses().size(), .strangers = 0, .left_out = left_out_};
     for (const auto& [key, service] : services_)
         counts.strangers += service.state == State::stranger ? 1 : 0;
     return counts;

@@ -3,8 +3,9 @@
 //   add -> waiting -> asked -> peer (a voter of our cluster), foreign (anything else), or failed
 //   refresh: peers and what failed are asked again, as addresses change under a name that stays
 //
-// Anybody on the network can announce anything, so everything here has a limit, and only addresses come out of it, for
-// ids that are voters: others the handshake would refuse. A plain data structure, without bus and clock.
+// Anybody on the network can announce anything, so everything here has a limit, and only addresses come out
+// of it, for ids that are voters: others the handshake would refuse. A plain data structure, without bus and
+// clock.
 #pragma once
 
 #include <compare>
@@ -20,11 +21,11 @@
 
 namespace parley::daemon {
 
-// Of all kinds together. When it is full, a new service takes the place of a foreign one, a stranger or one that could
-// not be asked; is there none, it is left out and counted.
+// Of all kinds together. When it is full, a new service takes the place of a foreign one, a stranger or one
+// that could not be asked; is there none, it is left out and counted.
 constexpr std::size_t services_max = 256;
-constexpr std::size_t questions_max = 8;           // asked at the same time; the others wait
-constexpr std::size_t addresses_per_peer_max = 8;  // a peer's further ones are not dialled
+constexpr std::size_t questions_max = 8;            // asked at the same time; the others wait
+constexpr std::size_t addresses_per_peer_max = 8;   // a peer's further ones are not dialled
 constexpr std::size_t service_name_bytes_max = 63;  // by RFC 6763
 constexpr std::size_t domain_bytes_max = 255;
 

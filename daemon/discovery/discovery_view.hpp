@@ -18,8 +18,8 @@ struct DiscoveryStatus {
     Catalogue::Counts found;
 };
 
-// The port of peer.advertise if that is set, else `listen_port`; the family that is listened on. Port 0, for nothing to be
-// announced, if others cannot reach it: peer.listen is a loopback address.
+// The port of peer.advertise if that is set, else `listen_port`; the family that is listened on. Port 0, for
+// nothing to be announced, if others cannot reach it: peer.listen is a loopback address.
 ServiceOffer service_offer(const PeerSettings& peer, std::uint16_t listen_port);
 
 // `discovery` of status and peers; daemon/README.md lists the fields. Null: mdns is off.

@@ -25,7 +25,8 @@ PeerId peer(std::uint8_t number) {
     return id;
 }
 
-FakeAvahi::Service service_of(const PeerId& id, const std::string& address, const std::string& cluster = "lab") {
+FakeAvahi::Service service_of(const PeerId& id, const std::string& address,
+                              const std::string& cluster = "lab") {
     return {.address = address, .port = 7700, .txt = to_txt({cluster, id, 1})};
 }
 
@@ -91,8 +92,9 @@ struct Stage {
     template <class Condition>
     void require(const char* what, Condition condition) {
         if (!within(10s, condition))
-            BOOST_FAIL("not in time: " << what << "; problem: " << (discovery ? discovery->status().problem : "")
-                                       << "\n" << log.str());
+            BOOST_FAIL("not in time: " << what << "; problem: "
+                                       << (discovery ? discovery->status().problem : "") << "\n"
+                                       << log.str());
     }
     void require_announced(const std::string& name) {
         require("the announcement", [&] { return discovery->status().announced_as == name; });
@@ -158,7 +160,8 @@ BOOST_AUTO_TEST_CASE(a_new_address_and_a_service_that_answers_late_are_found_by_
     stage.daemon->add("beta", service_of(peer(2), "192.0.2.2"));
     stage.require("beta", [&] { return stage.found.contains(peer(2)); });
     stage.daemon->services["beta"] = service_of(peer(2), "192.0.2.22");
-    stage.require("its new address", [&] { return stage.found[peer(2)] == std::set<std::string>{"192.0.2.22:7700"}; });
+    stage.require("its new address",
+                  [&] { return stage.found[peer(2)] == std::set<std::string>{"192.0.2.22:7700"}; });
     stage.daemon->services.clear();
     stage.require("no answer", [&] { return !stage.found.contains(peer(2)); });
     stage.daemon->services["beta"] = service_of(peer(2), "192.0.2.2");
@@ -240,7 +243,8 @@ BOOST_AUTO_TEST_CASE(without_a_bus_it_is_said_and_tried_until_there_is_one) {
     stage.require_announced("alpha");
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_announced_before_the_name_of_the_host_is_settled_and_all_again_when_it_changes) {
+BOOST_AUTO_TEST_CASE(
+    nothing_is_announced_before_the_name_of_the_host_is_settled_and_all_again_when_it_changes) {
     Stage stage;
     stage.start_bus();
     stage.start_daemon();

@@ -23,7 +23,9 @@ std::string error_of(const std::vector<std::string>& txt) {
     return announcement ? "accepted" : announcement.error().message;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 ServiceKey key(const std::string& name, std::int32_t interface = 2) {
     return {.interface = interface, .protocol = 0, .name = name, .domain = "local"};
@@ -35,7 +37,9 @@ ServiceAnswer service_of(const PeerId& id, const std::string& address, std::uint
 }
 
 // Ourselves are 1; 2 and 3 are the other voters.
-Catalogue make_catalogue() { return Catalogue("lab", peer(1), {peer(1), peer(2), peer(3)}); }
+Catalogue make_catalogue() {
+    return Catalogue("lab", peer(1), {peer(1), peer(2), peer(3)});
+}
 
 void find(Catalogue& catalogue, const ServiceKey& where, const Result<ServiceAnswer>& answer) {
     catalogue.add(where);
@@ -52,15 +56,17 @@ void find(Catalogue& catalogue, const ServiceKey& where, const Result<ServiceAns
 BOOST_AUTO_TEST_CASE(a_record_says_cluster_id_and_protocol_and_nothing_else) {
     const Announcement announcement{"lab", peer(7), 1};
     const auto txt = to_txt(announcement);
-    BOOST_TEST(txt == (std::vector<std::string>{"txtvers=1", "cluster=lab", "id=" + peer(7).text(), "protocol=1"}),
-               boost::test_tools::per_element());
+    BOOST_TEST(
+        txt == (std::vector<std::string>{"txtvers=1", "cluster=lab", "id=" + peer(7).text(), "protocol=1"}),
+        boost::test_tools::per_element());
     const auto parsed = from_txt(txt);
     BOOST_REQUIRE(parsed.has_value());
     BOOST_TEST((*parsed == announcement));
 }
 
 BOOST_AUTO_TEST_CASE(keys_come_in_any_case_and_order_and_the_first_counts) {
-    const std::vector<std::string> txt{"flag", "=", "Protocol=2", "ID=" + peer(7).text(), "more=x", "CLUSTER=lab", "cluster=other"};
+    const std::vector<std::string> txt{"flag",   "=",           "Protocol=2",   "ID=" + peer(7).text(),
+                                       "more=x", "CLUSTER=lab", "cluster=other"};
     const auto parsed = from_txt(txt);
     BOOST_REQUIRE(parsed.has_value());
     BOOST_TEST((*parsed == Announcement{"lab", peer(7), 2}));
@@ -72,7 +78,8 @@ BOOST_AUTO_TEST_CASE(a_record_that_is_wrong_or_too_large_is_refused) {
     BOOST_TEST(contains(error_of({"cluster=lab", id}), "lacks"));
     BOOST_TEST(contains(error_of({"cluster=lab", "id", "protocol=1"}), "lacks"));
     BOOST_TEST(contains(error_of({"cluster=", id, "protocol=1"}), "empty or too long"));
-    BOOST_TEST(contains(error_of({"cluster=" + std::string(65, 'x'), id, "protocol=1"}), "empty or too long"));
+    BOOST_TEST(
+        contains(error_of({"cluster=" + std::string(65, 'x'), id, "protocol=1"}), "empty or too long"));
     BOOST_TEST(contains(error_of({"cluster=lab", "id=abc", "protocol=1"}), "the id"));
     BOOST_TEST(contains(error_of({"cluster=lab", id, "protocol="}), "no number"));
     BOOST_TEST(contains(error_of({"cluster=lab", id, "protocol=1x"}), "no number"));
@@ -129,7 +136,8 @@ BOOST_AUTO_TEST_CASE(ourselves_other_clusters_and_strangers_are_not_called) {
 }
 
 BOOST_AUTO_TEST_CASE(addresses_that_mean_something_else_elsewhere_are_left_out) {
-    for (const char* address : {"127.0.0.1", "::1", "fe80::1", "0.0.0.0", "::", "224.0.0.251", "ff02::fb", "host.local", ""}) {
+    for (const char* address :
+         {"127.0.0.1", "::1", "fe80::1", "0.0.0.0", "::", "224.0.0.251", "ff02::fb", "host.local", ""}) {
         Catalogue catalogue = make_catalogue();
         find(catalogue, key("two"), service_of(peer(2), address));
         BOOST_TEST(catalogue.addresses().empty(), address);
@@ -196,7 +204,8 @@ BOOST_AUTO_TEST_CASE(services_that_cannot_be_asked_and_strangers_make_room_too_b
     find(catalogue, key("three"), service_of(peer(3), "192.0.2.3"));
     for (std::size_t i = 0; i + 1 < services_max; ++i)
         find(catalogue, key("flood " + std::to_string(i)),
-             i % 2 == 0 ? Result<ServiceAnswer>(failure("no answer in time")) : service_of(peer(9), "192.0.2.9"));
+             i % 2 == 0 ? Result<ServiceAnswer>(failure("no answer in time"))
+                        : service_of(peer(9), "192.0.2.9"));
     for (std::size_t i = 0; i + 1 < services_max; ++i)
         find(catalogue, key("two " + std::to_string(i)), service_of(peer(2), "192.0.2.2"));
     BOOST_TEST(catalogue.addresses().contains(peer(3)));

@@ -1,5 +1,5 @@
-// A D-Bus of the test's own, and an avahi-daemon on it that does what the test says. Single-threaded: both are moved on by
-// the test's loop.
+// A D-Bus of the test's own, and an avahi-daemon on it that does what the test says. Single-threaded: both
+// are moved on by the test's loop.
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -27,8 +27,11 @@ public:
             directory_ / "bus.conf",
             "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" "
             "\"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\"><busconfig><type>session</type>"
-            "<listen>unix:path=" + socket().string() + "</listen><auth>EXTERNAL</auth><policy context=\"default\">"
-            "<allow user=\"*\"/><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>");
+            "<listen>unix:path=" +
+                socket().string() +
+                "</listen><auth>EXTERNAL</auth><policy context=\"default\">"
+                "<allow user=\"*\"/><allow send_destination=\"*\" eavesdrop=\"true\"/><allow "
+                "eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>");
         ::setenv("DBUS_SYSTEM_BUS_ADDRESS", address().c_str(), 1);
     }
     std::filesystem::path socket() const { return directory_ / "bus"; }
@@ -37,7 +40,8 @@ public:
 
     void start() {
         auto process = ChildProcess::spawn(
-            find_program(), {"--nofork", "--nopidfile", "--config-file=" + (directory_ / "bus.conf").string()},
+            find_program(),
+            {"--nofork", "--nopidfile", "--config-file=" + (directory_ / "bus.conf").string()},
             directory_ / "bus.log");
         BOOST_REQUIRE_MESSAGE(process.has_value(), (process ? "" : process.error().message));
         process_ = std::make_unique<ChildProcess>(std::move(*process));
@@ -93,17 +97,21 @@ public:
     bool is_client_connected() {
         sd_bus_message* answer = nullptr;
         int has_owner = 0;
-        BOOST_REQUIRE(sd_bus_call_method(bus_, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                         "NameHasOwner", nullptr, &answer, "s", client.c_str()) >= 0);
+        BOOST_REQUIRE(sd_bus_call_method(bus_, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                         "org.freedesktop.DBus", "NameHasOwner", nullptr, &answer, "s",
+                                         client.c_str()) >= 0);
         BOOST_REQUIRE(sd_bus_message_read(answer, "b", &has_owner) > 0);
         sd_bus_message_unref(answer);
         return has_owner != 0;
     }
 
     void tell_server_state(int state) { tell("/", "org.freedesktop.Avahi.Server", "StateChanged", state); }
-    void tell_group_state(int state) { tell(group, "org.freedesktop.Avahi.EntryGroup", "StateChanged", state); }
+    void tell_group_state(int state) {
+        tell(group, "org.freedesktop.Avahi.EntryGroup", "StateChanged", state);
+    }
     void tell_browser_failure() {
-        sd_bus_emit_signal(bus_, browser, "org.freedesktop.Avahi.ServiceBrowser", "Failure", "s", "told to fail");
+        sd_bus_emit_signal(bus_, browser, "org.freedesktop.Avahi.ServiceBrowser", "Failure", "s",
+                           "told to fail");
     }
     void add(const std::string& name, const Service& service) {
         services[name] = service;
@@ -173,8 +181,8 @@ private:
         std::uint32_t flags = 0;
         const char *name = nullptr, *type = nullptr, *domain = nullptr, *host = nullptr;
         added = {};
-        BOOST_REQUIRE(sd_bus_message_read(call, "iiussssq", &interface, &added.protocol, &flags, &name, &type, &domain,
-                                          &host, &added.port) > 0);
+        BOOST_REQUIRE(sd_bus_message_read(call, "iiussssq", &interface, &added.protocol, &flags, &name, &type,
+                                          &domain, &host, &added.port) > 0);
         BOOST_TEST(std::string(type) == "_parley._tcp");
         added.name = name;
         BOOST_REQUIRE(sd_bus_message_enter_container(call, 'a', "ay") > 0);
@@ -199,8 +207,9 @@ private:
         }
         sd_bus_message* reply = nullptr;
         BOOST_REQUIRE(sd_bus_message_new_method_return(call, &reply) >= 0);
-        sd_bus_message_append(reply, "iissssisq", interface, protocol, name, "_parley._tcp", "local", "host.local",
-                              protocol, service->second.address.c_str(), static_cast<unsigned>(service->second.port));
+        sd_bus_message_append(reply, "iissssisq", interface, protocol, name, "_parley._tcp", "local",
+                              "host.local", protocol, service->second.address.c_str(),
+                              static_cast<unsigned>(service->second.port));
         sd_bus_message_open_container(reply, 'a', "ay");
         for (const std::string& entry : service->second.txt)
             sd_bus_message_append_array(reply, 'y', entry.data(), entry.size());
@@ -214,8 +223,8 @@ private:
         sd_bus_emit_signal(bus_, path, interface, member, "is", state, "why");
     }
     void tell_item(const char* member, const std::string& name) {
-        sd_bus_emit_signal(bus_, browser, "org.freedesktop.Avahi.ServiceBrowser", member, "iisssu", 2, 0, name.c_str(),
-                           "_parley._tcp", "local", 0U);
+        sd_bus_emit_signal(bus_, browser, "org.freedesktop.Avahi.ServiceBrowser", member, "iisssu", 2, 0,
+                           name.c_str(), "_parley._tcp", "local", 0U);
     }
 
     sd_bus* bus_ = nullptr;

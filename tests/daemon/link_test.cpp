@@ -55,14 +55,17 @@ struct Pair {
                 },
             .on_message = [](const PeerId&, const Message&) {},
             .on_packet = [](const PeerId&, swim::Transport, std::span<const std::byte>) {}};
-        const auto logger = std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_st>());
+        const auto logger =
+            std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_st>());
         auto link = Link::create(io, std::move(config), handlers, logger, clock);
         BOOST_REQUIRE_MESSAGE(link.has_value(), (link ? "" : link.error().message));
         return std::move(*link);
     }
 
     std::string far_address() const { return "127.0.0.1:" + std::to_string(far->listen_port()); }
-    std::string closed_address() const { return "127.0.0.1:" + std::to_string(closed.local_endpoint().port()); }
+    std::string closed_address() const {
+        return "127.0.0.1:" + std::to_string(closed.local_endpoint().port());
+    }
 
     void require(const char* what, const std::function<bool()>& condition) {
         const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -93,8 +96,8 @@ BOOST_AUTO_TEST_CASE(found_addresses_are_dialled_until_the_peer_is_connected_and
     pair.require_dialing();
     pair.near->dial_found(far, {pair.closed_address(), pair.far_address()});
     pair.require("the connection", [&] { return pair.is_connected; });
-    static_cast<void>(pair.dials_in(50ms));              // the bulk connection
-    BOOST_TEST(pair.dials_in(1s) == 0U);                 // the longest delay would be 400 ms by now
+    static_cast<void>(pair.dials_in(50ms));  // the bulk connection
+    BOOST_TEST(pair.dials_in(1s) == 0U);     // the longest delay would be 400 ms by now
     pair.far.reset();
     pair.require("the loss", [&] { return !pair.is_connected; });
     pair.require_dialing();
