@@ -4,6 +4,8 @@
 
 #include <systemd/sd-bus.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <map>
@@ -36,7 +38,14 @@ public:
     }
     std::filesystem::path socket() const { return directory_ / "bus"; }
     std::string address() const { return "unix:path=" + socket().string(); }
-    bool is_up() const { return std::filesystem::exists(socket()); }
+    // The socket is there a moment before somebody listens on it.
+    bool is_up() const {
+        boost::asio::io_context io;
+        boost::asio::local::stream_protocol::socket probe(io);
+        boost::system::error_code error;
+        probe.connect(socket().string(), error);
+        return !error;
+    }
 
     void start() {
         auto process = ChildProcess::spawn(
