@@ -114,6 +114,7 @@ void read_cluster(ConfigReader& reader, ClusterSettings& cluster, const std::fil
         cluster.voters.push_back(*PeerId::parse(voter));
     std::sort(cluster.voters.begin(), cluster.voters.end());
     reader.choice<TimingProfile>("cluster.profile", cluster.profile, profiles);
+    reader.boolean("cluster.mdns", cluster.mdns);
 }
 
 void read_averaging(ConfigReader& reader, AveragingSettings& averaging) {

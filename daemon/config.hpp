@@ -49,6 +49,7 @@ struct ClusterSettings {
     std::vector<std::string> seeds;     // "host:port"
     std::vector<PeerId> voters;         // as configured, in order of PeerId; see group()
     TimingProfile profile = TimingProfile::lan;
+    bool mdns = false;  // announced and found on the local network: discovery/avahi.hpp
 
     // The whole group: `voters`, or self alone when there are none. Fails if voters are given without self.
     Result<std::vector<PeerId>> group(const PeerId& self) const;

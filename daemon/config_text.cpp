@@ -80,6 +80,7 @@ std::string to_toml(const Config& config) {
     line("seeds", list_text(config.cluster.seeds, [](const std::string& seed) { return quoted_toml(seed); }));
     line("voters", list_text(config.cluster.voters, [](const PeerId& id) { return quoted_toml(id.text()); }));
     text("profile", timing_profile_name(config.cluster.profile));
+    line("mdns", config.cluster.mdns ? "true" : "false");
     write_learner_settings(out, config);
     out << "\n[averaging]\n";
     line("divergence_threshold", real_text(config.averaging.divergence_threshold));

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "daemon/discovery/avahi.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
 #include "net/hash.hpp"
@@ -141,6 +142,7 @@ Driver::~Driver() {
 void Driver::start() {
     for (const std::string& seed : config_.cluster.seeds)
         if (const auto endpoint = parse_endpoint(seed)) link_->dial_seed(*endpoint);
+    if (config_.cluster.mdns) start_discovery();
     trainer_.start();
     lag_meter_.start();
     carry_out_all();
@@ -150,6 +152,21 @@ void Driver::start() {
                   log_value(config_.cluster.name), log_value(model_description_), state_.incarnation.value,
                   peer_.status().applied.value);
     service_manager_.ready(status_line(status()));
+}
+
+void Driver::start_discovery() {
+    const auto group = config_.cluster.group(self_);
+    CHECK(group.has_value());  // recovery has seen it
+    discovery_ = std::make_unique<Avahi>(
+        io_,
+        AvahiConfig{.cluster = config_.cluster.name,
+                    .self = self_,
+                    .voters = *group,
+                    .offer = service_offer(config_.peer, link_->listen_port()),
+                    .timing = {}},
+        [this](const PeerId& peer, std::set<std::string> addresses) { link_->dial_found(peer, std::move(addresses)); },
+        logger_);
+    discovery_->start();
 }
 
 // --- the protocol -----------------------------------------------------------------------------------------
@@ -424,6 +441,7 @@ void Driver::stop(const std::string& why) {
     }
     logger_->info("stopping reason={}", log_value(why));
     service_manager_.stopping();
+    if (discovery_) discovery_->stop();
     give([](Peer& peer, Instant now) { peer.leave(now); });  // while the last checkpoint is written
     stop_timer_.expires_after(stop_time_max);
     stop_timer_.async_wait([this](error_code error) {

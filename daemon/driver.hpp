@@ -38,6 +38,8 @@
 
 namespace parley::daemon {
 
+class Avahi;
+
 class Driver {
 public:
     static std::expected<std::unique_ptr<Driver>, ExitReason> create(boost::asio::io_context& io,
@@ -85,6 +87,7 @@ private:
     void receive_packet(const PeerId& from, swim::Transport via, std::span<const std::byte> bytes);
     void keep_addresses();
     std::string name_of(const PeerId& id) const;
+    void start_discovery();
     void arm_timer();
 
     void take_news();
@@ -114,6 +117,7 @@ private:
     Peer peer_;
     ServiceManager service_manager_;
     std::unique_ptr<Link> link_;
+    std::unique_ptr<Avahi> discovery_;  // null: cluster.mdns is false
     Trainer trainer_;
     const std::unique_ptr<Feed> feed_;  // null: the data come from elsewhere
     Worker storage_worker_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/discovery/avahi.hpp"
 #include "daemon/driver.hpp"
 #include "daemon/members_view.hpp"
 
@@ -74,6 +75,7 @@ nlohmann::json Driver::peers() const {
                          {"received", counters.received},
                          {"bytes_sent", counters.wire_bytes_sent},
                          {"bytes_received", counters.wire_bytes_received}};
+    view["discovery"] = discovery_json(discovery_ ? discovery_->status() : std::optional<DiscoveryStatus>());
     return view;
 }
 
@@ -103,6 +105,7 @@ StatusView Driver::status() const {
             .transport = link_->transport_counters(),
             .refused_connections = link_->refused_connections(),
             .io_lag = lag_meter_.lag(),
+            .discovery = discovery_ ? discovery_->status() : std::optional<DiscoveryStatus>(),
             .now = clock_.now()};
 }
 

@@ -138,6 +138,7 @@ void Link::connected(const PeerId& id, const net::Bytes& hello, const net::Remot
         logger_->info("peer_connected peer={} name={} address={} suppressed={}", id.short_text(),
                       log_value(theirs->name), address, *suppressed);
     handlers_.on_connected(id, theirs->name, address);
+    if (const auto found = found_.find(id); found != found_.end()) forget_unwanted(found->second);
 }
 
 void Link::disconnected(const PeerId& id, const std::string& reason) {
@@ -146,6 +147,7 @@ void Link::disconnected(const PeerId& id, const std::string& reason) {
         logger_->info("peer_disconnected peer={} reason={} suppressed={}", id.short_text(), log_value(reason),
                       *suppressed);
     handlers_.on_disconnected(id);
+    dial_found(id);
 }
 
 void Link::dial(const Dial& dial) {
@@ -159,12 +161,34 @@ void Link::dial(const Dial& dial) {
             logger_->warn("address_unusable peer={} address={} reason={}", dial.id.short_text(), log_value(address),
                           log_value(endpoint.error().message));
     }
-    // What nobody names any more is forgotten, except what the config names.
-    for (const std::string& address : before) {
+    forget_unwanted(before);
+}
+
+// What nobody names any more is forgotten, except what the config names.
+void Link::forget_unwanted(const std::set<std::string>& addresses) {
+    for (const std::string& address : addresses) {
         const auto names_it = [&](const auto& entry) { return entry.second.contains(address); };
+        const auto looks_for_it = [&](const auto& entry) {
+            return names_it(entry) && !transport_->is_connected(entry.first);
+        };
         if (seeds_.contains(address) || std::ranges::any_of(dialed_, names_it)) continue;
+        if (std::ranges::any_of(found_, looks_for_it)) continue;
         if (const Result<Endpoint> old = parse_endpoint(address)) transport_->forget(old->host, old->port);
     }
+}
+
+void Link::dial_found(const PeerId& claimed, std::set<std::string> addresses) {
+    const std::set<std::string> before = std::exchange(found_[claimed], std::move(addresses));
+    if (found_[claimed].empty()) found_.erase(claimed);
+    dial_found(claimed);
+    forget_unwanted(before);
+}
+
+void Link::dial_found(const PeerId& claimed) {
+    const auto found = found_.find(claimed);
+    if (found == found_.end() || transport_->is_connected(claimed)) return;
+    for (const std::string& address : found->second)
+        if (const Result<Endpoint> endpoint = parse_endpoint(address)) transport_->dial(endpoint->host, endpoint->port);
 }
 
 void Link::hang_up(const PeerId& id) { transport_->disconnect(id, "no answer for too long"); }

@@ -58,6 +58,9 @@ public:
     void dial(const Dial& dial);
     void hang_up(const PeerId& id);  // a member that is gone; it is dialled on
     void dial_seed(const Endpoint& seed);
+    // All the addresses ("numeric:port") that somebody on the local network claims for that peer now. They are dialled
+    // while it is not connected, and never change whom a dial expects: the claim is not proven.
+    void dial_found(const PeerId& claimed, std::set<std::string> addresses);
     void stop(std::function<void()> done);
 
     std::uint16_t listen_port() const { return transport_->listen_port(); }
@@ -86,6 +89,8 @@ private:
     void decode_model(const PeerId& id, net::Bytes bytes);
     void decoded(const PeerId& id, std::size_t bytes, const Result<Message>& message);
     void note(net::NoteLevel level, const std::string& line);
+    void dial_found(const PeerId& claimed);
+    void forget_unwanted(const std::set<std::string>& addresses);
 
     struct Outgoing {
         Message message;
@@ -106,6 +111,7 @@ private:
     std::map<PeerId, std::size_t> decoding_;       // bytes of each peer that wait for the codec worker
     std::map<PeerId, std::set<std::string>> dialed_;  // addresses of members
     std::set<std::string> seeds_;                  // addresses from the config: dialled for ever
+    std::map<PeerId, std::set<std::string>> found_;   // addresses from the local network
     std::deque<RefusedConnection> refused_;
     Worker codec_worker_;
     std::unique_ptr<net::Transport> transport_;

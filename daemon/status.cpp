@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/discovery/discovery_view.hpp"
 #include "learner/kernels/kernels.hpp"
 
 namespace parley::daemon {
@@ -158,6 +159,7 @@ json status_json(const StatusView& view) {
              {{"median", milliseconds(view.io_lag.median)},
               {"p99", milliseconds(view.io_lag.p99)},
               {"max", milliseconds(view.io_lag.max)}}},
+            {"discovery", discovery_json(view.discovery)},
             {"alarms", {{"count", view.history.alarms}, {"last", view.history.last_alarm}}},
             {"messages_refused", view.history.refused_messages},
             {"storage_writes", view.history.storage_writes}};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/counters.hpp"
+#include "daemon/discovery/discovery_view.hpp"
 #include "daemon/lag_meter.hpp"
 #include "daemon/link.hpp"
 #include "daemon/trainer.hpp"
@@ -70,6 +71,7 @@ struct StatusView {
     net::TransportCounters transport;
     std::deque<Link::RefusedConnection> refused_connections;
     Lag io_lag;
+    std::optional<DiscoveryStatus> discovery;  // of cluster.mdns = true
     Instant now;
 };
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/commands/commands.hpp"
+#include "daemon/discovery/discovery_view.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -43,6 +44,7 @@ void print_peers(const json& peers) {
                datagrams.at("received").get<std::uint64_t>());
     const std::string problem = datagrams.at("problem").get<std::string>();
     if (!problem.empty()) fmt::print("           UDP FAILS: {}; connections carry the gossip meanwhile\n", problem);
+    if (const std::string line = discovery_line(peers); !line.empty()) fmt::print("{}\n", line);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/control_client.hpp"
+#include "daemon/discovery/discovery_view.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -70,6 +71,7 @@ void print_status(const json& status) {
     const json& lag = status.at("io_lag_ms");
     fmt::print("lag        of the I/O loop in the last minute: median {:.1f} ms, p99 {:.1f} ms, longest {:.1f} ms\n",
                lag.at("median").get<double>(), lag.at("p99").get<double>(), lag.at("max").get<double>());
+    if (const std::string line = discovery_line(status); !line.empty()) fmt::print("{}\n", line);
     for (const json& refused : status.at("connections").at("refused_latest"))
         fmt::print("refused    by {}: {}: {}\n", refused.at("by").get<std::string>(),
                    refused.at("who").get<std::string>(), refused.at("reason").get<std::string>());

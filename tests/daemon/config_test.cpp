@@ -60,6 +60,7 @@ BOOST_AUTO_TEST_CASE(a_minimal_config_gets_the_documented_defaults) {
     BOOST_TEST(config->cluster.secret_file == "/etc/parley/cluster.secret");
     BOOST_TEST(config->cluster.voters.empty());
     BOOST_TEST((config->cluster.profile == TimingProfile::lan));
+    BOOST_TEST(!config->cluster.mdns);
     BOOST_TEST(config->averaging.divergence_threshold == 0.7);
     BOOST_TEST(config->averaging.check_period == 1U);
     BOOST_TEST(config->training.batch == 10U);
@@ -130,6 +131,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_line_key_value_and_what_is_al
     check_refused("peer", "state_directory = \"\"", {"must not be empty"});
     check_refused("peer", "control_socket = \"/" + std::string(120, 'x') + "\"", {"the system allows 107"});
     check_refused("cluster", "profile = \"wan\"", {"\"lan\", \"fast\""});
+    check_refused("cluster", "mdns = \"yes\"", {"parley.toml:2: cluster.mdns = ", "must be true or false"});
     check_refused("cluster", "seeds = \"a:1\"", {"must be a list of texts"});
     check_refused("cluster", "seeds = [\"a:1\", \"a:1\"]", {"is listed twice"});
     check_refused("cluster", "seeds = [7700]", {"must be text in quotes"});
@@ -208,7 +210,7 @@ BOOST_AUTO_TEST_CASE(what_show_prints_parses_to_the_same_settings) {
         "\"q\\\"uote\\u0001\"\n"
         "log_level = \"debug\"\n[cluster]\nname = \"lab\"\nseeds = [\"x:1\", \"[::1]:2\"]\nvoters = [\"" +
         id_text(1) +
-        "\"]\nprofile = \"fast\"\n[model]\nhidden = [3, 4]\nseed = 9\n[data]\nsource = "
+        "\"]\nprofile = \"fast\"\nmdns = true\n[model]\nhidden = [3, 4]\nseed = 9\n[data]\nsource = "
         "\"graphical-model\"\nseed = "
         "2\nfeatures = 7\ndrift_probability = 0.1\nsample_seed = 0\n[training]\nlearning_rate = "
         "1e-7\nmomentum = "
@@ -219,6 +221,7 @@ BOOST_AUTO_TEST_CASE(what_show_prints_parses_to_the_same_settings) {
     const auto again = parse_config(shown, file, plain);
     BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
     BOOST_TEST(to_toml(*again) == shown);
+    BOOST_TEST((config->cluster.mdns && again->cluster.mdns));
     BOOST_TEST(again->training.optimizer.learning_rate == 1e-7F);
     BOOST_TEST(again->peer.state_directory == config->peer.state_directory);
     BOOST_TEST(again->data.sample_seed.value() == 0U);
