@@ -38,7 +38,7 @@ struct Bench {
         alarms = output.alarms.size();
     }
     void query(std::uint64_t sequence, std::uint64_t base, std::uint64_t term = 1) {
-        participant.step(peer(2), Query{Term{term}, {Term{term}, sequence}, LogIndex{base}});
+        participant.step(now, peer(2), Query{Term{term}, {Term{term}, sequence}, LogIndex{base}});
         take();
     }
     // Puts the model of `average` at hand, as a push would.
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_contribution_leaves_only_when_its_snapshot_is_durable) {
     BOOST_TEST(bench.highest_round_changed);
     BOOST_TEST(bench.commanded<TakeSnapshot>().size() == 1U);
     BOOST_TEST(bench.sends.empty());
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     const auto contributions = sent<Contribution>(bench.sends);
     BOOST_REQUIRE(contributions.size() == 1U);
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_query_waits_until_its_base_is_applied) {
 BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
     Bench bench;
     bench.query(2, 0);
-    bench.participant.snapshot_durable({Term{1}, 2}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 2}, model({2, 0}));
     bench.take();
     bench.query(1, 0);
     BOOST_TEST(bench.commands.empty());
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
 BOOST_AUTO_TEST_CASE(asked_again_the_same_snapshot_is_sent_again) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     bench.query(1, 0);
     BOOST_TEST(bench.commands.empty());
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_balance_moves_its_members_and_leaves_the_reference) {
     Bench bench;
     bench.query(1, 0);
     const SharedModel snapshot = model({2, 0});
-    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
     const SharedModel result = model({1, 0});
     const Average mean = mean_of(1, {1, 2}, result);
     bench.push(mean, result);
@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(an_average_that_a_majority_lacks_is_given_up_when_its_holde
     Bench bench;
     bench.query(1, 0);
     const SharedModel snapshot = model({2, 0});
-    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
     const Average mean = mean_of(1, {1, 2}, model({1, 0}));
     bench.commit(Balance{mean});
     const auto ask = [&](const std::vector<PeerId>& living) {
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(a_holder_that_comes_back_is_asked_at_once) {
 BOOST_AUTO_TEST_CASE(a_model_that_is_not_finite_is_not_contributed_and_the_coordinator_hears_of_it) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({std::nanf(""), 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({std::nanf(""), 0}));
     bench.take();
     BOOST_TEST(sent<Contribution>(bench.sends).empty());
     BOOST_REQUIRE(sent<Abort>(bench.sends).size() == 1U);
@@ -283,11 +283,11 @@ BOOST_AUTO_TEST_CASE(only_the_latest_reference_is_fetched) {
 BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its_round) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
-    bench.participant.step(Abort{Term{1}, {Term{1}, 1}});
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 1}});
     bench.take();
     BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
-    bench.participant.step(Abort{Term{1}, {Term{1}, 2}});
+    bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 2}});
     bench.query(2, 0);
     BOOST_TEST(bench.commands.empty());
 }
@@ -295,7 +295,7 @@ BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its
 BOOST_AUTO_TEST_CASE(a_record_of_a_later_term_frees_an_undecided_snapshot) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     bench.commit(Noop{}, 2);
     BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
