@@ -430,3 +430,91 @@ BOOST_AUTO_TEST_CASE(after_a_restart_blobs_of_rounds_that_may_still_be_decided_a
     decide(4);
     BOOST_TEST(!restarted.is_durable(mean.hash));
 }
+
+// --- what people are told of a round ------------------------------------------------------------------------------
+
+namespace {
+
+const RoundAtMember& told(const Bench& bench, std::uint64_t sequence) {
+    const RoundAtMember* story = bench.participant.stories().find(RoundId{Term{1}, sequence});
+    BOOST_REQUIRE(story != nullptr);
+    return *story;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_members_story_goes_from_the_query_to_the_application) {
+    Bench bench;
+    bench.participant.distance_measured(bench.now, LogIndex{0}, 1.5);
+    bench.now = at(1010ms);
+    bench.query(1, 1);  // waits for the record before it
+    bench.now = at(1020ms);
+    bench.query(1, 1);  // repeated: the first one counts
+    bench.now = at(1030ms);
+    bench.commit(Noop{});
+    bench.now = at(1050ms);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.now = at(1070ms);
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2}, result);
+    bench.participant.average_arrived(bench.now, peer(2), Blob{Term{1}, mean.round, mean.hash, result}, true);
+    bench.push(mean, result);
+    bench.now = at(1090ms);
+    bench.commit(Balance{mean});
+    const RoundAtMember& story = told(bench, 1);
+    BOOST_TEST((story.coordinator == peer(2)));
+    BOOST_TEST(story.own_distance.value() == 1.5);
+    BOOST_TEST((story.asked == at(1010ms) && story.accepted == at(1030ms) && story.contributed == at(1050ms)));
+    BOOST_TEST((story.average_received == at(1070ms) && story.applied == at(1090ms) && !story.dropped));
+    BOOST_TEST(story.contributions == 1U);
+    BOOST_TEST((story.bytes_sent == 8U && story.bytes_received == 8U));
+    BOOST_TEST(!story.awaited);
+}
+
+BOOST_AUTO_TEST_CASE(a_members_story_tells_a_dropped_round_from_one_that_was_fetched) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.now = at(2s);
+    bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 1}});
+    BOOST_TEST((told(bench, 1).dropped == at(2s) && !told(bench, 1).applied));
+    BOOST_TEST(told(bench, 1).drop_reason == "the coordinator dropped the round");
+    BOOST_TEST(!told(bench, 1).own_distance);  // asked, but not over its threshold
+
+    bench.now = at(3s);
+    bench.query(2, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 2}, model({2, 0}));
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(2, {1, 2}, result);
+    bench.commit(Balance{mean});  // before the average has come
+    BOOST_TEST((told(bench, 2).awaited == mean.hash && !told(bench, 2).applied));
+    bench.now = at(4s);
+    bench.participant.average_arrived(bench.now, peer(3), Blob{Term{1}, {}, mean.hash, result}, false);
+    bench.push(mean, result);
+    bench.apply();
+    BOOST_TEST((told(bench, 2).average_received == at(4s) && told(bench, 2).applied == at(4s)));
+    BOOST_TEST((told(bench, 2).coordinator == peer(2)));  // not who served the blob
+}
+
+BOOST_AUTO_TEST_CASE(stories_are_joined_under_their_round_and_the_hundred_and_first_forgets_the_first) {
+    RoundBook book;
+    book.coordinated(Term{3}, peer(2));
+    book.coordinated(Term{3}, std::nullopt);  // lost: who it was is still known
+    for (std::uint64_t sequence = 1; sequence <= limits::rounds_remembered; ++sequence)
+        book.decided(at(1s), LogIndex{sequence}, {Term{3}, Balance{average(3, sequence, {1, 2})}});
+    book.decided(at(1s), LogIndex{200}, {Term{3}, Noop{}});  // no round
+    RoundsAtCoordinator at_coordinator;
+    RoundsAtMember at_member;
+    at_member.at({Term{3}, 7}).own_distance = 4.0;
+    auto stories = book.stories(at_coordinator, at_member);
+    BOOST_REQUIRE(stories.size() == limits::rounds_remembered);
+    BOOST_TEST((stories[0].id == RoundId{Term{3}, 1} && stories[0].coordinator == peer(2)));
+    BOOST_TEST((stories[6].at_member && stories[6].decision && !stories[6].at_coordinator));
+    BOOST_TEST(!stories[5].at_member);
+
+    at_coordinator.at({Term{4}, 1}).drop_reason = "nobody answered";  // of an own term, not decided
+    stories = book.stories(at_coordinator, at_member);
+    BOOST_REQUIRE(stories.size() == limits::rounds_remembered);
+    BOOST_TEST((stories.front().id == RoundId{Term{3}, 2}));
+    BOOST_TEST((stories.back().id == RoundId{Term{4}, 1} && !stories.back().coordinator));
+}
