@@ -70,12 +70,16 @@ json coordination_json(const RoundAtCoordinator& part) {
             {"bytes_received", part.bytes_received}};
 }
 
-Instant begin_of(const RoundAtMember& part) {
-    return part.asked.value_or(part.average_received.value_or(part.applied.value_or(part.dropped.value_or(Instant{}))));
+// The first thing that this member knows of it.
+std::optional<Instant> begin_of(const RoundAtMember& part, const std::optional<RoundDecision>& decision) {
+    const std::optional<Instant> decided = decision ? decision->at : std::nullopt;
+    for (const auto& at : {part.asked, part.average_received, decided, part.applied, part.dropped})
+        if (at) return at;
+    return std::nullopt;
 }
 
 json member_part_json(const RoundAtMember& part, const std::optional<RoundDecision>& decision) {
-    const Since ms{begin_of(part)};
+    const Since ms{begin_of(part, decision).value_or(Instant{})};
     return {{"distance", part.own_distance ? json(*part.own_distance) : json()},
             {"asked_ms", ms(part.asked)},
             {"accepted_ms", ms(part.accepted)},
@@ -103,7 +107,7 @@ const char* kind_of(const RoundStory& story) {
 
 std::optional<Instant> first_instant(const RoundStory& story) {
     if (story.at_coordinator) return story.at_coordinator->opened;
-    if (story.at_member) return begin_of(*story.at_member);
+    if (story.at_member) return begin_of(*story.at_member, story.decision);
     return story.decision ? story.decision->at : std::nullopt;
 }
 

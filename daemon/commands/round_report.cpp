@@ -118,11 +118,11 @@ std::string violators_text(const Reporter& who, const json& part) {
                             who.name(violator.at("id")), figure(violator.at("distance")),
                             figure(part.at("threshold")));
     if (part.at("forced").get<bool>())
-        text += fmt::format("forced       {} violations since the last reference and these {} reach the {} members: full\n",
+        text += fmt::format("forced       {} since the last reference and {} in this round reach the {} members: full\n",
                             part.at("counter").get<std::uint64_t>(), part.at("violators").size(),
                             part.at("members").get<std::uint64_t>());
     else
-        text += fmt::format("counter      {} violations since the last reference and these {}, below the {} members: "
+        text += fmt::format("counter      {} since the last reference and {} in this round, below the {} members: "
                             "not forced\n",
                             part.at("counter").get<std::uint64_t>(), part.at("violators").size(),
                             part.at("members").get<std::uint64_t>());
@@ -161,12 +161,13 @@ std::string answers_text(const Reporter& who, const json& part) {
 
 std::string coordination_text(const Reporter& who, const json& part) {
     std::vector<Moment> moments{{0, "opened"}};
-    for (const json& step : part.at("steps"))
-        add_moment(moments, step.at("ms"), "asked " + who.names(step.at("asked")));
+    // At the same instant the answer comes before the questions that it leads to.
     for (const json& answer : part.at("answers")) {
         const bool has_answered = answer.at("state") == "answered";
         add_moment(moments, answer.at("ended_ms"), who.name(answer.at("id")) + (has_answered ? " answered" : " given up"));
     }
+    for (const json& step : part.at("steps"))
+        add_moment(moments, step.at("ms"), "asked " + who.names(step.at("asked")));
     add_moment(moments, part.at("averaged_ms"), "averaged, sent to its recipients");
     for (const json& stored : part.at("stored"))
         add_moment(moments, stored.at("ms"), "the average is durable at " + who.name(stored.at("id")));
