@@ -48,7 +48,7 @@ Instant Participant::next_deadline() const { return notice_due_; }
 
 // --- contributing -----------------------------------------------------------------------------------------
 
-void Participant::step(const PeerId& from, const Query& message) {
+void Participant::step(Instant now, const PeerId& from, const Query& message) {
     if (message.round.term != message.term) return;
     const Asked asked{from, message};
     if (message.round <= highest_round_) {
@@ -56,45 +56,52 @@ void Participant::step(const PeerId& from, const Query& message) {
         // or a delayed query would replace the snapshot that a committed record needs.
         if (!pending_ || pending_->round != message.round) return;
         answering_ = asked;
-        return contribute();
+        return contribute(now);
     }
+    note_query(now, asked);
     if (applied_ < message.base)
         deferred_ = asked;
     else
-        accept(asked);
+        accept(now, asked);
 }
 
 // Every round before this one is decided, for its base is applied: an older snapshot is of no use any more.
-void Participant::accept(const Asked& asked) {
-    drop_snapshot();
+void Participant::accept(Instant now, const Asked& asked) {
+    drop_snapshot(now, "the coordinator opened another round");
+    stories_.at(asked.query.round).accepted = now;
     highest_round_ = asked.query.round;
     output_.highest_round_changed = true;
     answering_ = asked;
     output_.learner.push_back(TakeSnapshot{asked.query.round});
 }
 
-void Participant::snapshot_durable(RoundId round, SharedModel model) {
+void Participant::snapshot_durable(Instant now, RoundId round, SharedModel model) {
     if (!answering_ || answering_->query.round != round || pending_) return;  // dropped meanwhile
     if (!std::ranges::all_of(*model, [](float value) { return std::isfinite(value); })) {
         output_.alarms.push_back({"our model has values that are not finite: it takes part in no round"});
         output_.sends.push_back({answering_->coordinator, Abort{round.term, round}});
-        return drop_snapshot();
+        return drop_snapshot(now, "the model has values that are not finite");
     }
     pending_ = PendingSnapshot{round, std::move(model)};
-    contribute();
+    contribute(now);
 }
 
-void Participant::contribute() {
+void Participant::contribute(Instant now) {
     const Query& query = answering_->query;
+    RoundAtMember& seen = stories_.at(query.round);
+    if (!seen.contributed) seen.contributed = now;
+    ++seen.contributions;
+    if (answering_->coordinator != config_.self) seen.bytes_sent += pending_->model->size() * sizeof(float);
     output_.sends.push_back({answering_->coordinator, Contribution{query.term, query.round, 1.0, pending_->model}});
 }
 
-void Participant::step(const Abort& message) {
+void Participant::step(Instant now, const Abort& message) {
     if (message.round.term != message.term) return;
+    note_end(now, message.round, "the coordinator dropped the round");
     if (deferred_ && deferred_->query.round == message.round) deferred_.reset();
     const bool is_ours = (answering_ && answering_->query.round == message.round) ||
                          (pending_ && pending_->round == message.round);
-    if (is_ours) drop_snapshot();
+    if (is_ours) drop_snapshot(now, "the coordinator dropped the round");
     // A query of this round that is still under way comes too late.
     if (message.round > highest_round_) {
         highest_round_ = message.round;
@@ -102,13 +109,45 @@ void Participant::step(const Abort& message) {
     }
 }
 
-void Participant::drop_snapshot() {
-    if (pending_)
-        output_.learner.push_back(DropSnapshot{pending_->round});
-    else if (answering_)
-        output_.learner.push_back(DropSnapshot{answering_->query.round});
+void Participant::drop_snapshot(Instant now, const char* why) {
+    if (!pending_ && !answering_) return;
+    const RoundId round = pending_ ? pending_->round : answering_->query.round;
+    output_.learner.push_back(DropSnapshot{round});
+    note_end(now, round, why);
     pending_.reset();
     answering_.reset();
+}
+
+// --- what people are told -----------------------------------------------------------------------------------
+
+void Participant::note_query(Instant now, const Asked& asked) {
+    RoundAtMember& seen = stories_.at(asked.query.round);
+    seen.coordinator = asked.coordinator;
+    if (seen.asked) return;  // a repetition: the first one counts
+    seen.asked = now;
+    if (is_over()) seen.own_distance = distance_;
+}
+
+// Of a round that this member knows and that has not ended here.
+void Participant::note_end(Instant now, RoundId round, const char* why) {
+    RoundAtMember* seen = stories_.find(round);
+    if (seen == nullptr || seen->dropped || seen->applied) return;
+    seen->dropped = now;
+    seen->drop_reason = why;
+}
+
+void Participant::average_arrived(Instant now, const PeerId& from, const Blob& blob, bool is_push) {
+    RoundAtMember* seen = nullptr;
+    if (is_push) {
+        seen = &stories_.at(blob.round);
+        seen->coordinator = from;
+    } else {
+        for (auto& [round, story] : stories_.entries())
+            if (story.awaited == blob.hash) seen = &story;
+    }
+    if (seen == nullptr) return;
+    if (!seen->average_received) seen->average_received = now;
+    if (from != config_.self) seen->bytes_received += blob.model->size() * sizeof(float);
 }
 
 // --- applying ---------------------------------------------------------------------------------------------
@@ -119,7 +158,7 @@ void Participant::apply(Instant now, const RecordLog& log, const History& histor
     if (deferred_ && applied_ >= deferred_->query.base) {
         const Asked asked = *std::exchange(deferred_, std::nullopt);
         const bool is_open = asked.query.round > history.latest_round();
-        if (asked.query.term == term_ && asked.query.round > highest_round_ && is_open) accept(asked);
+        if (asked.query.term == term_ && asked.query.round > highest_round_ && is_open) accept(now, asked);
     }
 }
 
@@ -136,6 +175,7 @@ bool Participant::apply_record(Instant now, LogIndex index, const RecordLog& log
     if (takes_part || is_reference) {
         const SharedModel model = blobs.want(now, average->hash);
         const bool is_lost = model == nullptr && !is_reference && blobs.is_lost(now, average->hash, config_.voters - 1);
+        if (model == nullptr) stories_.at(average->round).awaited = average->hash;
         if (model == nullptr && !is_lost) return false;
         if (is_lost) output_.alarms.push_back({"no peer holds the average of a round any more"});
         if (takes_part && model != nullptr) {
@@ -162,8 +202,9 @@ bool Participant::apply_record(Instant now, LogIndex index, const RecordLog& log
         answering_.reset();
     } else if ((pending_ && pending_->round.term < round.term) ||
                (answering_ && answering_->query.round.term < round.term)) {
-        drop_snapshot();
+        drop_snapshot(now, "another coordinator's term began before it was decided");
     }
+    if (command.average != nullptr || is_reference) stories_.at(average->round).applied = now;
     if (average != nullptr && (is_member || record.is_reference())) {
         distance_ = 0;  // of a model or a reference that is gone; the next check measures anew
         notice_due_ = never;
