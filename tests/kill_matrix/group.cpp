@@ -48,6 +48,7 @@ View view_of(const json& status) {
               .reference = status.at("reference").at("index"),
               .reference_hash = status.at("reference").at("hash"),
               .connected = 0};
+    if (view.reference_hash.find_first_not_of('0') == std::string::npos) view.reference_hash.clear();
     for (const json& member : group.at("members"))
         view.connected += member.at("connected").get<bool>() ? 1 : 0;
     return view;
@@ -107,9 +108,11 @@ void Group::compare(std::size_t member, const View& view, const std::string& sto
     const auto contradict = [&](const std::string& what) { contradictions_.push_back(name + ": " + what); };
     if (const std::string& known = stories_.emplace(view.commit, story).first->second; known != story)
         contradict(fmt::format("up to record {} there are \"{}\", elsewhere \"{}\"", view.commit, story, known));
-    const std::string& hash = references_.emplace(view.reference, view.reference_hash).first->second;
-    if (hash != view.reference_hash)
-        contradict(fmt::format("reference {} is {}, elsewhere {}", view.reference, view.reference_hash, hash));
+    if (!view.reference_hash.empty()) {
+        const std::string& hash = references_.emplace(view.reference, view.reference_hash).first->second;
+        if (hash != view.reference_hash)
+            contradict(fmt::format("reference {} is {}, elsewhere {}", view.reference, view.reference_hash, hash));
+    }
     if (const auto& before = latest_[member]) {
         if (view.batches < before->batches) contradict("batches went backwards");
         if (view.commit < before->commit || view.applied < before->applied || view.term < before->term)

@@ -40,7 +40,7 @@ struct View {
     std::uint64_t batches = 0;
     std::string open_round;
     std::uint64_t reference = 0;
-    std::string reference_hash;
+    std::string reference_hash;   // empty: not known yet after a start
     std::size_t connected = 0;    // members that this peer is connected to
 };
 

@@ -159,7 +159,7 @@ void bring_back(Group& group, std::size_t dead, std::uint64_t commit, Outcome& o
         const auto views = ask_all(group);
         return views && std::ranges::all_of(*views, [&](const View& view) {
             return view.applied >= commit && view.reference == views->front().reference &&
-                   view.reference_hash == views->front().reference_hash;
+                   !view.reference_hash.empty() && view.reference_hash == views->front().reference_hash;
         });
     });
     if (agree) outcome.back = seconds(Clock::now() - begin);
