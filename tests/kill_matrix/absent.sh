@@ -7,7 +7,7 @@ symbols='parley6daemon6faults'
 strings='PARLEY_KILL_TOKEN|coordinator:warmup|member:contributed'
 
 traces() {
-    { nm -a "$1" 2>/dev/null | grep -E "$symbols" || true; grep -aoE "$strings|$symbols" "$1" || true; } | sort -u
+    { nm -a "$1" 2>/dev/null | grep -E "$symbols" || true; grep -aoE "$strings" "$1" || true; } | sort -u
 }
 
 if [[ -n $(traces "$1") ]]; then

@@ -45,6 +45,7 @@ View view_of(const json& status) {
               .rounds = rounds.at("full").get<std::uint64_t>() + rounds.at("partial").get<std::uint64_t>(),
               .batches = status.at("learner").at("batches"),
               .open_round = rounds.at("open"),
+              .handover = group.at("coordinator_state") == "handover" ? "in term " + group.at("term").dump() : "",
               .reference = status.at("reference").at("index"),
               .reference_hash = status.at("reference").at("hash"),
               .connected = 0};

@@ -39,6 +39,7 @@ struct View {
     std::uint64_t rounds = 0;     // decided, by the log
     std::uint64_t batches = 0;
     std::string open_round;
+    std::string handover;         // "in term 7" while this peer hands over
     std::uint64_t reference = 0;
     std::string reference_hash;   // empty: not known yet after a start
     std::size_t connected = 0;    // members that this peer is connected to

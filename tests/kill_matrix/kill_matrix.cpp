@@ -6,6 +6,7 @@
 #include <cmath>
 #include <exception>
 
+#include "protocol/timing.hpp"
 #include "tests/cluster/report.hpp"
 #include "tests/kill_matrix/trial.hpp"
 
@@ -51,12 +52,19 @@ nlohmann::ordered_json summary(const std::vector<double>& values, Format format)
     return fmt::format("{:.2f} / {:.2f} / {:.2f}", median, high, most);
 }
 
+// When a handover to somebody who does not stand is given up: nobody waited that long.
+double handover_max(const Options& options) {
+    const parley::Timing timing = options.profile == "fast" ? parley::Timing::fast() : parley::Timing{};
+    return std::chrono::duration<double>(timing.handover).count();
+}
+
 struct Figures {
     std::size_t deaths = 0;
     std::vector<double> coordinator;
     std::vector<double> round;
     std::vector<double> pause;
     std::vector<double> open;
+    std::vector<double> handover;
     std::vector<double> back;
 
     void add(const Outcome& outcome) {
@@ -65,6 +73,7 @@ struct Figures {
         if (outcome.round) round.push_back(*outcome.round);
         pause.push_back(outcome.pause);
         open.push_back(outcome.open);
+        handover.push_back(outcome.handover);
         if (outcome.back) back.push_back(*outcome.back);
     }
 };
@@ -80,6 +89,7 @@ void claim(const Options& options, const Point& point, const Figures& figures, R
     }
     at_most(figures.pause, 1, pause_max, "survivors train on, a batch each");
     at_most(figures.open, 1, open_max, "no survivor's round waits on the dead: decided or dropped");
+    at_most(figures.handover, 1, handover_max(options), "no survivor's handover waits on the dead: over");
 }
 
 void try_all(const Options& options, const Point& point, Group& group, Report& report) {
@@ -105,6 +115,7 @@ void try_all(const Options& options, const Point& point, Group& group, Report& r
                            {"round", summary(figures.round, options.format)},
                            {"pause", summary(figures.pause, options.format)},
                            {"open", summary(figures.open, options.format)},
+                           {"handover", summary(figures.handover, options.format)},
                            {"back", summary(figures.back, options.format)}});
 }
 

@@ -78,6 +78,7 @@ struct Survivor {
     bool knows_coordinator = false;
     Clock::time_point trained_at;  // when a batch more was seen
     Clock::time_point opened_at;   // when the round that is open now was first seen
+    Clock::time_point handing_at;  // the same for a handover
 };
 
 // Watches the survivors until rounds go on.
@@ -89,7 +90,7 @@ public:
         if (dead) dead_id_ = group.id(*dead);
         for (std::size_t i = 0; i < peers; ++i)
             if (!dead || i != *dead)
-                survivors_.push_back({.member = i, .latest = {}, .trained_at = death, .opened_at = death});
+                survivors_.push_back({.member = i, .latest = {}, .trained_at = death, .opened_at = death, .handing_at = death});
     }
 
     // True: nothing more is waited for.
@@ -112,15 +113,19 @@ private:
         } else {
             outcome_.pause = std::max(outcome_.pause, seconds(view.at - survivor.trained_at));
         }
-        if (!survivor.latest || view.open_round != survivor.latest->open_round) {
-            survivor.opened_at = view.at;
-        } else if (!view.open_round.empty()) {
-            outcome_.open = std::max(outcome_.open, seconds(view.at - survivor.opened_at));
-        }
+        measure(survivor, view, &View::open_round, survivor.opened_at, outcome_.open);
+        measure(survivor, view, &View::handover, survivor.handing_at, outcome_.handover);
         // Of a later term than the dead one's: not the one before it, whom some may still hold for coordinator.
         if (view.term > claim_.term && !view.coordinator.empty() && view.coordinator != dead_id_)
             survivor.knows_coordinator = true;
         survivor.latest = view;
+    }
+
+    // How long this field has not changed, if it says anything.
+    static void measure(const Survivor& survivor, const View& view, std::string View::*field, Clock::time_point& since,
+                        double& longest) {
+        if (!survivor.latest || view.*field != (*survivor.latest).*field) since = view.at;
+        if (!(view.*field).empty()) longest = std::max(longest, seconds(view.at - since));
     }
 
     // What was decided when all had been asked once after the death does not count.

@@ -25,6 +25,7 @@ struct Outcome {
     std::optional<double> round;           // until the needed rounds are in the weights of all survivors
     double pause = 0;                      // longest time in which one survivor trained no batch
     double open = 0;                       // longest time for which a survivor had the same round open
+    double handover = 0;                   // longest time for which a survivor was handing over in one term
     std::optional<double> back;            // seconds from the restart until all five agree
     std::vector<std::string> failures;     // what did not hold
 };
