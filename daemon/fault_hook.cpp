@@ -56,7 +56,8 @@ bool grants_vote(const PeerOutput& output) {
 LogIndex average_in(const PeerOutput& output) {
     LogIndex index;
     for (const LearnerCommand& command : output.learner)
-        if (const auto* apply = std::get_if<ApplyRecord>(&command); apply != nullptr && apply->average != nullptr)
+        if (const auto* apply = std::get_if<ApplyRecord>(&command);
+            apply != nullptr && apply->average != nullptr)
             index = apply->index;
     return index;
 }

@@ -1,10 +1,12 @@
-// Deaths at chosen places, for tests/kill_matrix alone. driver.cpp calls these under `if constexpr (compiled_in)`, which
-// leaves nothing of them in parleyd; only parleyd_faults is built with PARLEY_FAULT_HOOKS.
+// Deaths at chosen places, for tests/kill_matrix alone. driver.cpp calls these under `if constexpr
+// (compiled_in)`, which leaves nothing of them in parleyd; only parleyd_faults is built with
+// PARLEY_FAULT_HOOKS.
 //
-// The environment variable PARLEY_KILL_TOKEN of every peer names one file. Once it is there and holds the name of a
-// point, the first peer that reaches this point and succeeds in removing the file writes FILE.claimed ("term commit",
-// as it knew them) and gets SIGKILL from itself, at that very place. Points are `coordinator:X` and `member:X`
-// (daemon/fault_hook.cpp has all of them); a member is any peer that is not coordinator.
+// The environment variable PARLEY_KILL_TOKEN of every peer names one file. Once it is there and holds the
+// name of a point, the first peer that reaches this point and succeeds in removing the file writes
+// FILE.claimed ("term commit", as it knew them) and gets SIGKILL from itself, at that very place. Points are
+// `coordinator:X` and `member:X` (daemon/fault_hook.cpp has all of them); a member is any peer that is not
+// coordinator.
 #pragma once
 
 #include "net/transport.hpp"

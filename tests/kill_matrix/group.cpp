@@ -23,7 +23,8 @@ constexpr std::chrono::milliseconds rest_slice{50};
 
 std::atomic<bool> is_interrupted = false;
 
-// Small models that drift, a small Delta: violations at every check or two, so that rounds and terms never end.
+// Small models that drift, a small Delta: violations at every check or two, so that rounds and terms never
+// end.
 void adjust(daemon::Config& config, daemon::TimingProfile profile) {
     config.cluster.profile = profile;
     config.data.features = 10;
@@ -36,19 +37,20 @@ void adjust(daemon::Config& config, daemon::TimingProfile profile) {
 View view_of(const json& status) {
     const json& group = status.at("group");
     const json& rounds = status.at("rounds");
-    View view{.at = Clock::now(),
-              .term = group.at("term"),
-              .role = group.at("role"),
-              .coordinator = group.at("coordinator").is_null() ? "" : group.at("coordinator").get<std::string>(),
-              .commit = group.at("commit"),
-              .applied = status.at("learner").at("applied"),
-              .rounds = rounds.at("full").get<std::uint64_t>() + rounds.at("partial").get<std::uint64_t>(),
-              .batches = status.at("learner").at("batches"),
-              .open_round = rounds.at("open"),
-              .handover = group.at("coordinator_state") == "handover" ? "in term " + group.at("term").dump() : "",
-              .reference = status.at("reference").at("index"),
-              .reference_hash = status.at("reference").at("hash"),
-              .connected = 0};
+    View view{
+        .at = Clock::now(),
+        .term = group.at("term"),
+        .role = group.at("role"),
+        .coordinator = group.at("coordinator").is_null() ? "" : group.at("coordinator").get<std::string>(),
+        .commit = group.at("commit"),
+        .applied = status.at("learner").at("applied"),
+        .rounds = rounds.at("full").get<std::uint64_t>() + rounds.at("partial").get<std::uint64_t>(),
+        .batches = status.at("learner").at("batches"),
+        .open_round = rounds.at("open"),
+        .handover = group.at("coordinator_state") == "handover" ? "in term " + group.at("term").dump() : "",
+        .reference = status.at("reference").at("index"),
+        .reference_hash = status.at("reference").at("hash"),
+        .connected = 0};
     if (view.reference_hash.find_first_not_of('0') == std::string::npos) view.reference_hash.clear();
     for (const json& member : group.at("members"))
         view.connected += member.at("connected").get<bool>() ? 1 : 0;
@@ -98,9 +100,10 @@ std::optional<View> Group::ask(std::size_t member) {
         daemon::ask_json(group_->peers()[member].config.peer.control_socket, "/status", answer_time_max);
     if (!answer) return std::nullopt;
     const View view = view_of(*answer);
-    compare(member, view,
-            fmt::format("{} {} {}", answer->at("rounds").at("full").dump(), answer->at("rounds").at("partial").dump(),
-                        answer->at("group").at("violations").dump()));
+    compare(
+        member, view,
+        fmt::format("{} {} {}", answer->at("rounds").at("full").dump(),
+                    answer->at("rounds").at("partial").dump(), answer->at("group").at("violations").dump()));
     return view;
 }
 
@@ -108,11 +111,13 @@ void Group::compare(std::size_t member, const View& view, const std::string& sto
     const std::string& name = group_->peers()[member].name;
     const auto contradict = [&](const std::string& what) { contradictions_.push_back(name + ": " + what); };
     if (const std::string& known = stories_.emplace(view.commit, story).first->second; known != story)
-        contradict(fmt::format("up to record {} there are \"{}\", elsewhere \"{}\"", view.commit, story, known));
+        contradict(
+            fmt::format("up to record {} there are \"{}\", elsewhere \"{}\"", view.commit, story, known));
     if (!view.reference_hash.empty()) {
         const std::string& hash = references_.emplace(view.reference, view.reference_hash).first->second;
         if (hash != view.reference_hash)
-            contradict(fmt::format("reference {} is {}, elsewhere {}", view.reference, view.reference_hash, hash));
+            contradict(
+                fmt::format("reference {} is {}, elsewhere {}", view.reference, view.reference_hash, hash));
     }
     if (const auto& before = latest_[member]) {
         if (view.batches < before->batches) contradict("batches went backwards");
@@ -153,7 +158,8 @@ Group::Claim Group::reap(std::size_t member) {
 
 void Group::restart(std::size_t member) {
     latest_[member].reset();  // it goes on from its last checkpoint
-    if (const auto started = group_->peers()[member].start_again(); !started) throw TrialError(started.error().message);
+    if (const auto started = group_->peers()[member].start_again(); !started)
+        throw TrialError(started.error().message);
 }
 
 // The last lines of every log, because the directory goes away.

@@ -1,5 +1,5 @@
-// Five real daemons with the hook, and what they say of themselves. Whatever is said is compared with all that was said
-// before: two peers, or one peer twice, must not tell different stories of the same log.
+// Five real daemons with the hook, and what they say of themselves. Whatever is said is compared with all
+// that was said before: two peers, or one peer twice, must not tell different stories of the same log.
 #pragma once
 
 #include <cstdint>
@@ -33,16 +33,16 @@ struct View {
     Clock::time_point at;
     std::uint64_t term = 0;
     std::string role;
-    std::string coordinator;      // empty: none is known
+    std::string coordinator;  // empty: none is known
     std::uint64_t commit = 0;
-    std::uint64_t applied = 0;    // in the weights
-    std::uint64_t rounds = 0;     // decided, by the log
+    std::uint64_t applied = 0;  // in the weights
+    std::uint64_t rounds = 0;   // decided, by the log
     std::uint64_t batches = 0;
     std::string open_round;
-    std::string handover;         // "in term 7" while this peer hands over
+    std::string handover;  // "in term 7" while this peer hands over
     std::uint64_t reference = 0;
-    std::string reference_hash;   // empty: not known yet after a start
-    std::size_t connected = 0;    // members that this peer is connected to
+    std::string reference_hash;  // empty: not known yet after a start
+    std::size_t connected = 0;   // members that this peer is connected to
 };
 
 class Group {
@@ -78,9 +78,9 @@ private:
 
     std::filesystem::path token_;
     std::unique_ptr<daemon::DemoGroup> group_;
-    std::vector<std::optional<View>> latest_;            // of the process that runs now
-    std::map<std::uint64_t, std::string> stories_;       // by commit: all that follows from the log up to there
-    std::map<std::uint64_t, std::string> references_;    // hash by version
+    std::vector<std::optional<View>> latest_;          // of the process that runs now
+    std::map<std::uint64_t, std::string> stories_;     // by commit: all that follows from the log up to there
+    std::map<std::uint64_t, std::string> references_;  // hash by version
     std::uint64_t highest_commit_ = 0;
     std::vector<std::string> contradictions_;
 };

@@ -79,9 +79,11 @@ struct Figures {
 };
 
 void claim(const Options& options, const Point& point, const Figures& figures, Report& report) {
-    const auto at_most = [&](const std::vector<double>& values, double share, double limit, const char* what) {
+    const auto at_most = [&](const std::vector<double>& values, double share, double limit,
+                             const char* what) {
         const double value = quantile(values, share);
-        report.claim(!(value > limit), fmt::format("{}: {} within {:.1f} s (it took {:.2f})", point.name, what, limit, value));
+        report.claim(!(value > limit),
+                     fmt::format("{}: {} within {:.1f} s (it took {:.2f})", point.name, what, limit, value));
     };
     if (options.profile == "fast") {
         at_most(figures.coordinator, claimed_share, options.limit, "a new coordinator");
@@ -104,9 +106,11 @@ void try_all(const Options& options, const Point& point, Group& group, Report& r
         figures.add(outcome);
         for (const std::string& failure : outcome.failures)
             report.claim(false, fmt::format("{}, {}: {}", point.name, i + 1, failure));
-        fmt::print(stderr, "{} {}: round {:.2f} s\n", point.name, i + 1, outcome.round.value_or(std::nan("")));
+        fmt::print(stderr, "{} {}: round {:.2f} s\n", point.name, i + 1,
+                   outcome.round.value_or(std::nan("")));
     }
-    report.claim(missed == 0, fmt::format("{}: reached within a minute every time ({} times not)", point.name, missed));
+    report.claim(missed == 0,
+                 fmt::format("{}: reached within a minute every time ({} times not)", point.name, missed));
     claim(options, point, figures, report);
     report.rows.push_back({{"point", point.name},
                            {"state at the death", point.what},
@@ -145,8 +149,10 @@ int main(int argc, char** argv) {
     app.add_option("--times", options.times, "deaths at each point; default 20")->check(CLI::Range(1, 1000));
     app.add_option("--point", options.chosen, "several times; default: all")->check(CLI::IsMember(names));
     app.add_option("--profile", options.profile, "default fast")->check(CLI::IsMember({"fast", "lan"}));
-    app.add_option("--limit", options.limit, "for a coordinator and a round; default 5 s")->check(CLI::Range(0.1, 60.0));
-    app.add_option("--parleyd", options.parleyd, "a daemon with the hook; default: this build's")->check(CLI::ExistingFile);
+    app.add_option("--limit", options.limit, "for a coordinator and a round; default 5 s")
+        ->check(CLI::Range(0.1, 60.0));
+    app.add_option("--parleyd", options.parleyd, "a daemon with the hook; default: this build's")
+        ->check(CLI::ExistingFile);
     app.add_flag("--json", is_json, "one JSON object, with every single time");
     app.add_flag("--markdown", is_markdown, "a table for a README");
     CLI11_PARSE(app, argc, argv);

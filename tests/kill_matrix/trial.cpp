@@ -90,7 +90,11 @@ public:
         if (dead) dead_id_ = group.id(*dead);
         for (std::size_t i = 0; i < peers; ++i)
             if (!dead || i != *dead)
-                survivors_.push_back({.member = i, .latest = {}, .trained_at = death, .opened_at = death, .handing_at = death});
+                survivors_.push_back({.member = i,
+                                      .latest = {},
+                                      .trained_at = death,
+                                      .opened_at = death,
+                                      .handing_at = death});
     }
 
     // True: nothing more is waited for.
@@ -115,15 +119,16 @@ private:
         }
         measure(survivor, view, &View::open_round, survivor.opened_at, outcome_.open);
         measure(survivor, view, &View::handover, survivor.handing_at, outcome_.handover);
-        // Of a later term than the dead one's: not the one before it, whom some may still hold for coordinator.
+        // Of a later term than the dead one's: not the one before it, whom some may still hold for
+        // coordinator.
         if (view.term > claim_.term && !view.coordinator.empty() && view.coordinator != dead_id_)
             survivor.knows_coordinator = true;
         survivor.latest = view;
     }
 
     // How long this field has not changed, if it says anything.
-    static void measure(const Survivor& survivor, const View& view, std::string View::*field, Clock::time_point& since,
-                        double& longest) {
+    static void measure(const Survivor& survivor, const View& view, std::string View::*field,
+                        Clock::time_point& since, double& longest) {
         if (!survivor.latest || view.*field != (*survivor.latest).*field) since = view.at;
         if (!(view.*field).empty()) longest = std::max(longest, seconds(view.at - since));
     }
@@ -142,7 +147,8 @@ private:
         for (const Survivor& survivor : survivors_)
             if (!commit_ && survivor.latest->rounds >= *base_ + point_.rounds_needed)
                 commit_ = survivor.latest->commit;
-        if (commit_ && std::ranges::all_of(survivors_, [&](const Survivor& one) { return one.latest->applied >= *commit_; }))
+        if (commit_ && std::ranges::all_of(
+                           survivors_, [&](const Survivor& one) { return one.latest->applied >= *commit_; }))
             outcome_.round = seconds(Clock::now() - death_);
     }
 
@@ -163,12 +169,16 @@ void bring_back(Group& group, std::size_t dead, std::uint64_t commit, Outcome& o
     const bool agree = wait_for(return_time_max, [&] {
         const auto views = ask_all(group);
         return views && std::ranges::all_of(*views, [&](const View& view) {
-            return view.applied >= commit && view.reference == views->front().reference &&
-                   !view.reference_hash.empty() && view.reference_hash == views->front().reference_hash;
-        });
+                   return view.applied >= commit && view.reference == views->front().reference &&
+                          !view.reference_hash.empty() &&
+                          view.reference_hash == views->front().reference_hash;
+               });
     });
-    if (agree) outcome.back = seconds(Clock::now() - begin);
-    else outcome.failures.push_back(fmt::format("not all have record {} and one reference after the restart", commit));
+    if (agree)
+        outcome.back = seconds(Clock::now() - begin);
+    else
+        outcome.failures.push_back(
+            fmt::format("not all have record {} and one reference after the restart", commit));
 }
 
 }  // namespace
