@@ -79,6 +79,7 @@ void coordinator_persisted(const Peer& peer, CoordinatorState state, Coordinator
 
 void member_persisted(const Peer& peer, const PeerOutput& output, const net::TransportCounters& counters) {
     if (grants_vote(output)) reach(peer, "member:voting");
+    if (sends<RequestVote>(output)) reach(peer, "member:candidate");
     if (takes_snapshot(output)) reach(peer, "member:asked");
     if (const LogIndex index = average_in(output); index != LogIndex{}) {
         reach(peer, "member:committed");

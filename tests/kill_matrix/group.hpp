@@ -9,7 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "daemon/demo/group.hpp"

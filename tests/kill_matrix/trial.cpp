@@ -212,6 +212,7 @@ const std::vector<Point>& points() {
         {"member:committed", "the record is decided and not applied"},
         {"member:applying", "applied to the weights, not on the disk"},
         {"member:voting", "the vote is durable, its answer has not left"},
+        {"member:candidate", "the successor's vote for itself is durable, it has asked nobody"},
     };
     return all;
 }
