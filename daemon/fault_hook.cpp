@@ -30,7 +30,8 @@ void reach(const Peer& peer, const std::string& point) {
     if (!(std::ifstream(token) >> wanted) || wanted != point) return;
     if (::unlink(token) != 0) return;  // another peer was quicker
     std::ofstream(std::string(token) + ".claimed")
-        << peer.position().term.value << ' ' << peer.position().commit.value << std::endl;
+        << peer.position().term.value << ' ' << peer.position().commit.value << ' '
+        << role_name(peer.position().role) << std::endl;
     ::kill(::getpid(), SIGKILL);
     ::_exit(1);  // not reached
 }

@@ -4,9 +4,9 @@
 //
 // The environment variable PARLEY_KILL_TOKEN of every peer names one file. Once it is there and holds the
 // name of a point, the first peer that reaches this point and succeeds in removing the file writes
-// FILE.claimed ("term commit", as it knew them) and gets SIGKILL from itself, at that very place. Points are
-// `coordinator:X` and `member:X` (daemon/fault_hook.cpp has all of them); a member is any peer that is not
-// coordinator.
+// FILE.claimed ("term commit role", as it knew them) and gets SIGKILL from itself, at that very place. Points
+// are `coordinator:X` and `member:X` (daemon/fault_hook.cpp has all of them); a member is any peer that is
+// not coordinator.
 #pragma once
 
 #include "net/transport.hpp"

@@ -150,7 +150,7 @@ Group::Claim Group::reap(std::size_t member) {
     if (!peer.process.wait_until(Clock::now() + reap_time_max)) throw TrialError(peer.name + " does not end");
     const std::filesystem::path claimed = token_.string() + ".claimed";
     Claim claim;
-    if (!(std::ifstream(claimed) >> claim.term >> claim.commit))
+    if (!(std::ifstream(claimed) >> claim.term >> claim.commit >> claim.role))
         throw TrialError(peer.name + " ended by itself: " + peer.process.ended().value_or(""));
     std::filesystem::remove(claimed);
     return claim;

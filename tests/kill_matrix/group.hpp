@@ -64,6 +64,7 @@ public:
     struct Claim {
         std::uint64_t term = 0;  // as the dead peer knew them
         std::uint64_t commit = 0;
+        std::string role;
     };
     Claim reap(std::size_t member);  // after its death; throws if it was not by the hook
     void restart(std::size_t member);

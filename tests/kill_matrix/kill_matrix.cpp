@@ -106,8 +106,8 @@ void try_all(const Options& options, const Point& point, Group& group, Report& r
         figures.add(outcome);
         for (const std::string& failure : outcome.failures)
             report.claim(false, fmt::format("{}, {}: {}", point.name, i + 1, failure));
-        fmt::print(stderr, "{} {}: round {:.2f} s\n", point.name, i + 1,
-                   outcome.round.value_or(std::nan("")));
+        fmt::print(stderr, "{} {}: {} died, round {:.2f} s\n", point.name, i + 1,
+                   outcome.role.empty() ? "nobody" : outcome.role, outcome.round.value_or(std::nan("")));
     }
     report.claim(missed == 0,
                  fmt::format("{}: reached within a minute every time ({} times not)", point.name, missed));

@@ -229,6 +229,7 @@ Outcome try_point(Group& group, const Point& point) {
         dead = death->process;
         begin = death->at;
         claim = group.reap(*dead);
+        outcome.role = claim.role;
     }
     outcome.is_reached = true;
     Aftermath aftermath(group, point, begin, dead, claim, outcome);

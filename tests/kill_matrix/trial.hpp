@@ -21,6 +21,7 @@ struct Point {
 const std::vector<Point>& points();
 
 struct Outcome {
+    std::string role;                   // of the dead
     bool is_reached = false;            // somebody died there in time
     std::optional<double> coordinator;  // seconds from the death; for coordinators alone
     std::optional<double> round;        // until the needed rounds are in the weights of all survivors
