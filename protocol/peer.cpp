@@ -277,6 +277,7 @@ void Peer::Machines::carry_out_membership() {
 std::set<PeerId> Peer::Machines::awaited() const {
     std::set<PeerId> members = balancer.awaited();
     members.merge(blobs.awaited());
+    if (const auto successor = raft.successor()) members.insert(*successor);
     return members;
 }
 
