@@ -414,6 +414,7 @@ BOOST_AUTO_TEST_CASE(the_story_of_a_partial_balancing_has_distances_times_and_by
 BOOST_AUTO_TEST_CASE(the_story_says_why_others_were_asked_and_how_far_the_mean_was) {
     Bench bench(7);
     bench.violate({2});
+    bench.queried();
     bench.now += 10ms;
     bench.answer(2, model({3, 0}));
     const auto added = bench.queried();
