@@ -27,7 +27,7 @@ threaded_targets='^(parley|parleyd|(daemon|net)_[a-z0-9_]+_test)$'
 
 # What decodes, decides and computes. Real processes are too slow for their deadlines under the address sanitizer.
 memory_label='^(protocol|learner|sim)$'
-memory_targets='^(sim_run|learner_variants_[a-z]+|(protocol|learner|sim)_[a-z0-9_]+_test)$'
+memory_targets='^(sim_run|etcd_scripts|learner_variants_[a-z]+|(protocol|learner|sim)_[a-z0-9_]+_test)$'
 
 # stage NAME COMMAND...: runs it and prints the time taken.
 stage() {
