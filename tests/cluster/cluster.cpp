@@ -3,12 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <fstream>
 #include <limits>
-#include <thread>
 
 #include "daemon/control_client.hpp"
 
@@ -18,9 +16,6 @@ namespace {
 // An answer that takes longer says that the host is overloaded; the next round asks again.
 constexpr std::chrono::milliseconds answer_time_max{3000};
 constexpr std::chrono::seconds kill_time_max{20};
-constexpr std::chrono::milliseconds rest_slice{50};
-
-std::atomic<bool> is_interrupted = false;
 
 // "2026-01-31T12:00:00.123+02:00", the beginning of a log line.
 std::optional<double> time_of(const std::string& line) {
@@ -57,20 +52,6 @@ std::optional<State> state_logged(const std::string& word) {
 }
 
 }  // namespace
-
-void catch_interrupts() {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP})
-        std::signal(number, [](int) { is_interrupted = true; });
-}
-
-void rest(std::chrono::milliseconds time) {
-    const auto until = std::chrono::steady_clock::now() + time;
-    do {
-        if (is_interrupted) throw TrialError("interrupted");
-        const auto left = until - std::chrono::steady_clock::now();
-        std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, rest_slice));
-    } while (std::chrono::steady_clock::now() < until);
-}
 
 Cluster::Cluster(const ClusterOptions& options) {
     daemon::DemoOptions demo;

@@ -6,27 +6,17 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "daemon/demo/group.hpp"
 #include "tests/cluster/history.hpp"
+#include "tests/cluster/interrupts.hpp"
 
 namespace parley::cluster {
 
 using daemon::DemoPeer;
 using nlohmann::json;
-
-// The trial cannot go on: a peer does not start, somebody pressed Ctrl-C. Ends it through all destructors.
-struct TrialError : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-// From here on SIGINT and SIGTERM end the trial at the next wait.
-void catch_interrupts();
-// Throws when interrupted.
-void rest(std::chrono::milliseconds time);
 
 struct ClusterOptions {
     std::size_t peers = 20;

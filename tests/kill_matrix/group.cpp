@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -19,9 +17,6 @@ using nlohmann::json;
 
 constexpr std::chrono::milliseconds answer_time_max{1000};
 constexpr std::chrono::seconds reap_time_max{20};
-constexpr std::chrono::milliseconds rest_slice{50};
-
-std::atomic<bool> is_interrupted = false;
 
 // Small models that drift, a small Delta: violations at every check or two, so that rounds and terms never
 // end.
@@ -58,21 +53,6 @@ View view_of(const json& status) {
 }
 
 }  // namespace
-
-void catch_interrupts() {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP})
-        std::signal(number, [](int) { is_interrupted = true; });
-}
-
-void rest(std::chrono::milliseconds time) {
-    const auto until = Clock::now() + time;
-    while (true) {
-        if (is_interrupted) throw TrialError("interrupted");
-        const auto left = until - Clock::now();
-        if (left <= left.zero()) return;
-        std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, rest_slice));
-    }
-}
 
 Group::Group(daemon::TimingProfile profile, const std::filesystem::path& parleyd) : latest_(peers) {
     std::string pattern = (std::filesystem::temp_directory_path() / "parley-kill-XXXXXX").string();

@@ -7,24 +7,18 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "daemon/demo/group.hpp"
+#include "tests/cluster/interrupts.hpp"
 #include "tests/kill_matrix/death_watch.hpp"
 
 namespace parley::kill_matrix {
 
-// The trial cannot go on: a peer ends by itself, somebody pressed Ctrl-C. Ends it through all destructors.
-struct TrialError : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-// From here on SIGINT and SIGTERM end the trial at the next wait.
-void catch_interrupts();
-void rest(std::chrono::milliseconds time);
+using cluster::TrialError;
+using cluster::rest;
 
 inline constexpr std::size_t peers = 5;
 

@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
     app.add_flag("--markdown", is_markdown, "a table for a README");
     CLI11_PARSE(app, argc, argv);
     options.format = is_json ? Format::json_object : is_markdown ? Format::markdown : Format::text;
-    catch_interrupts();
+    parley::cluster::catch_interrupts();
     try {
         return run(options);
     } catch (const std::exception& error) {
