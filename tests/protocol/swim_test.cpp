@@ -127,6 +127,8 @@ BOOST_AUTO_TEST_CASE(an_ack_of_a_stranger_or_with_another_sequence_counts_for_no
     bench.receive(ping.to.bytes[0], {Ack{sequence + 1}, {}});
     bench.wait_for<PingRequest>();
     bench.run_until(bench.now + 500ms);
+    BOOST_TEST(bench.swim.counters().probes == 2U);  // the one that nobody answered, and the next when it was over
+    BOOST_TEST(!bench.swim.table().find(ping.to)->reach.indirect_only);
     BOOST_TEST((bench.state(ping.to.bytes[0]) == State::suspect));
 }
 
