@@ -15,6 +15,12 @@ namespace {
 
 const ModelExpectation expectation{3, cheap_hash};
 
+Snapshot snapshot_sample() {
+    const Average mean = average(7, 3, {1, 2, 9}, 2);
+    return {Term{9}, {LogIndex{12}, Term{7}, LogIndex{11}, {Term{7}, 2}, mean.hash, mean.round, 2, 5, 6,
+                      {{peer(1), {LogIndex{12}, mean.round, mean.hash}}, {peer(4), {LogIndex{3}, {Term{2}, 1}, mean.hash}}}}};
+}
+
 std::vector<Message> samples() {
     const Average mean = average(7, 3, {1, 2, 9}, 2);
     const SharedModel parameters = model({1.5F, -2.25F, 1e-30F});
@@ -36,6 +42,7 @@ std::vector<Message> samples() {
             PreVote{Term{10}, LogIndex{1u << 20U}, Term{8}},
             PreVoteReply{Term{10}, true},
             TimeoutNow{Term{9}},
+            snapshot_sample(),
             RequestVote{Term{10}, LogIndex{3}, Term{8}, true}};
 }
 

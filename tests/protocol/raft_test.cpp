@@ -14,7 +14,7 @@ namespace {
 Raft make(std::uint8_t self, std::uint8_t voters, std::vector<Record> records = {}, Vote vote = {},
           LogIndex commit = {}) {
     if (!records.empty() && vote.term < records.back().term) vote.term = records.back().term;
-    return Raft({peer(self), peers(voters), Timing{}}, vote, std::move(records), commit, Rng(self), at(0s));
+    return Raft({peer(self), peers(voters), Timing{}}, vote, RecordLog(std::move(records)), commit, Rng(self), at(0s));
 }
 
 // Its time is up, and enough others would vote for it.
