@@ -1,5 +1,7 @@
 #include "protocol/log/compaction.hpp"
 
+#include <algorithm>
+
 #include "protocol/log/history.hpp"
 
 namespace parley {
@@ -30,6 +32,14 @@ HistorySnapshot fold(const RecordLog& log, LogIndex last) {
         history.decide(index, log.at(index));
     }
     return history.snapshot();
+}
+
+std::optional<ModelHash> reference_hash_at(const RecordLog& log, LogIndex applied) {
+    const HistorySnapshot& base = log.base();
+    for (LogIndex index = std::min(applied, log.last_index()); index > base.index; --index.value)
+        if (const Record& record = log.at(index); record.is_reference()) return record.average()->hash;
+    if (base.reference == LogIndex{} || base.reference > applied) return std::nullopt;
+    return base.reference_hash;
 }
 
 }  // namespace parley

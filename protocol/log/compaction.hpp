@@ -1,6 +1,8 @@
 // When a prefix of the log is replaced by what it says, and by what. No clock: it follows from the log alone.
 #pragma once
 
+#include <optional>
+
 #include "protocol/limits.hpp"
 #include "protocol/log/history_snapshot.hpp"
 #include "protocol/log/record_log.hpp"
@@ -20,5 +22,9 @@ LogIndex compaction_point(const RecordLog& log, LogIndex durable, const LogKept&
 
 // What the records up to `last` say, which must not lie before the base.
 HistorySnapshot fold(const RecordLog& log, LogIndex last);
+
+// The reference in force after record `applied`. None: the initial model; or it cannot be told, for the base took the place of
+// records on both sides of `applied`.
+std::optional<ModelHash> reference_hash_at(const RecordLog& log, LogIndex applied);
 
 }  // namespace parley

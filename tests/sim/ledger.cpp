@@ -264,8 +264,9 @@ void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
                     append->previous_index.value + append->records.size() <= disk.last_index().value,
                 "I2", "n%zu sends records that are not durable here", host);
     if (const auto* snapshot = std::get_if<Snapshot>(&message)) {
-        require(snapshot->term == disk.hard_state.term && snapshot->history == disk.base, "I2",
-                "n%zu sends a snapshot that is not its durable base", host);
+        // Of its base, or of the one before: it may have compacted its log in the same step.
+        require(snapshot->term == disk.hard_state.term && snapshot->history.index <= disk.base.index, "I2",
+                "n%zu sends a snapshot that goes beyond its durable base", host);
         check_base(host, snapshot->history, "sends");
     }
     if (const auto* reply = std::get_if<AppendReply>(&message); reply && reply->accepted)
@@ -354,7 +355,8 @@ void Ledger::check_base(std::size_t host, const HistorySnapshot& base, const cha
 // The base of its log takes the place of records that a host was away for. Its own part in them, one at most, is applied.
 void Ledger::check_skipped(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
     const std::string name = text_of("n%zu, records up to %llu", host, number(command.index.value));
-    require(command.index == disks_[host]->base.index, "I4", name + " are skipped, though they are in its log");
+    // The base may be a later one by now: the learner is behind.
+    require(command.index <= disks_[host]->base.index, "I4", name + " are skipped, though they are in its log");
     const Average* part = nullptr;
     for (std::size_t i = learner.applied.applied.value; i < command.index.value; ++i) {
         const Average* average = committed_[i].average();

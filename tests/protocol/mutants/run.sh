@@ -5,7 +5,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-tests="raft handover peer schedules"
+tests="raft handover peer participant compaction schedules"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 (cd "$root" && tar cf - --exclude=./build --exclude=./.git .) | tar xf - -C "$copy"
