@@ -1,6 +1,7 @@
 #include "daemon/control_api.hpp"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "daemon/model/normalisation.hpp"
@@ -76,10 +77,14 @@ void post_feed(Driver& driver, const ControlRequest& request, ControlReply reply
     reply(answer(200, figures));
 }
 
+void get_rounds(Driver& driver, const ControlRequest& request, ControlReply reply) {
+    reply(rounds_answer(driver.rounds(), request));
+}
+
 using Route = void (*)(Driver&, const ControlRequest&, ControlReply);
 struct RouteEntry {
     const char* method;
-    const char* path;
+    std::string_view path;  // with a slash at its end: whatever begins so
     Route route;
 };
 constexpr RouteEntry routes[] = {
@@ -89,6 +94,8 @@ constexpr RouteEntry routes[] = {
      }},
     {"GET", "/peers",
      [](Driver& driver, const ControlRequest&, ControlReply reply) { reply(answer(200, driver.peers())); }},
+    {"GET", "/rounds", get_rounds},
+    {"GET", "/rounds/", get_rounds},
     {"GET", "/messages",
      [](Driver& driver, const ControlRequest&, ControlReply reply) {
          reply(answer(200, messages_json(*driver.status().messages)));
@@ -127,14 +134,15 @@ constexpr RouteEntry routes[] = {
 void handle(Driver& driver, const ControlRequest& request, ControlReply reply) {
     bool path_exists = false;
     for (const RouteEntry& entry : routes) {
-        if (request.path != entry.path) continue;
+        const bool is_prefix = entry.path.ends_with('/');
+        if (is_prefix ? !request.path.starts_with(entry.path) : request.path != entry.path) continue;
         path_exists = true;
         if (request.method == entry.method) return entry.route(driver, request, std::move(reply));
     }
     if (path_exists) return reply(refuse(405, "this path has another method; see GET /"));
     json known = json::array();
     for (const RouteEntry& entry : routes)
-        known.push_back(std::string(entry.method) + " " + entry.path);
+        known.push_back(std::string(entry.method) + " " + std::string(entry.path));
     const bool is_root = request.path == "/" && request.method == "GET";
     if (is_root) return reply(answer(200, {{"routes", known}}));
     reply(answer(404, {{"error", "there is no such path"}, {"routes", known}}));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/discovery/avahi.hpp"
+#include "daemon/fault_hook.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
 #include "net/hash.hpp"
@@ -98,6 +99,7 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
             },
         .on_message =
             [self](const PeerId& id, const Message& message) {
+                if constexpr (faults::compiled_in) faults::received(self->peer_, message);
                 self->give([&](Peer& p, Instant now) { p.step(now, id, message); });
             },
         .on_packet =
@@ -186,6 +188,7 @@ void Driver::carry_out_all() {
         going_on = carry_out(peer_.take_output());
     carrying_out_ = false;
     if (!going_on) return;
+    if constexpr (faults::compiled_in) faults::turned(peer_, link_->transport_counters());
     arm_timer();
     if (wants_goodbye_ && peer_.has_left()) say_goodbye();
 }
@@ -199,6 +202,7 @@ bool Driver::carry_out(PeerOutput output) {
             return false;
         }
     }
+    if constexpr (faults::compiled_in) faults::persisted(peer_, output, link_->transport_counters());
     for (const BlobCommand& command : output.blobs)
         std::visit([this](const auto& one) { carry_out_blob(one); }, command);
     for (LearnerCommand& command : output.learner) {
@@ -325,6 +329,7 @@ void Driver::handle(TrainerReport report) {
                      report.statistics.batches, log_value(report.failure));
         if (is_bad) last_error_ = "training failed: " + report.failure;
     }
+    if constexpr (faults::compiled_in) faults::applied(peer_, report.applied);
     report_ = std::move(report);
     if (!report_.checked) return;
     give([&](Peer& peer, Instant now) {
@@ -334,6 +339,7 @@ void Driver::handle(TrainerReport report) {
 
 void Driver::handle_event(SnapshotTaken& event) {
     store_checkpoint(event.checkpoint, [this, snapshot = event.snapshot] {
+        if constexpr (faults::compiled_in) faults::snapshot_durable(peer_);
         give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot.round, snapshot.model); });
     });
 }

@@ -31,6 +31,7 @@
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/recovery.hpp"
+#include "daemon/rounds_view.hpp"
 #include "daemon/status.hpp"
 #include "daemon/trainer.hpp"
 #include "daemon/worker.hpp"
@@ -59,6 +60,7 @@ public:
     // For the control API. A request that cannot be taken now (too many are waiting) answers with an error.
     StatusView status() const;
     nlohmann::json peers() const;  // GET /peers
+    RoundsView rounds() const;     // GET /rounds
     void copy_model(std::function<void(Result<ModelCopied>)> reply);
     void write_checkpoint(std::function<void(Result<LogIndex>)> reply);
     // Examples of local programs, as rows of CSV without a header; only with source = "push".

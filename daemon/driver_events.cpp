@@ -79,6 +79,13 @@ nlohmann::json Driver::peers() const {
     return view;
 }
 
+RoundsView Driver::rounds() const {
+    RoundsView view{.self = self_, .names = {}, .rounds = peer_.rounds(), .now = clock_.now()};
+    for (const MemberView& member : peer_.status().members)
+        view.names[member.id] = member.name;
+    return view;
+}
+
 StatusView Driver::status() const {
     return {.self = self_,
             .name = config_.peer.name,

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     add_init(app, result);
     add_status(app, result);
     add_peers(app, result);
+    add_explain(app, result);
     add_evaluate(app, result);
     add_predict(app, result);
     add_export(app, result);

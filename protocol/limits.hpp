@@ -17,6 +17,7 @@ constexpr std::size_t control_message_bytes_max = std::size_t{1} << 20U;
 constexpr std::size_t parameters_max = std::size_t{1} << 30U;  // 4 GiB of floats
 constexpr std::size_t model_header_bytes_max = 1024;
 constexpr std::size_t description_bytes_max = 512;   // texts of a peer that we show
+constexpr std::size_t rounds_remembered = 100;       // for `parley explain`; older ones are forgotten
 
 // msgpack: passed to every unpack, for five hostile bytes can ask for gigabytes otherwise.
 constexpr std::size_t msgpack_array_max = 4096;

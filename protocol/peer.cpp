@@ -8,6 +8,7 @@
 #include "protocol/averaging/balancer.hpp"
 #include "protocol/averaging/blob_table.hpp"
 #include "protocol/averaging/participant.hpp"
+#include "protocol/averaging/round_story.hpp"
 #include "protocol/election/handover.hpp"
 #include "protocol/election/raft.hpp"
 #include "protocol/limits.hpp"
@@ -37,6 +38,7 @@ struct Peer::Machines {
     Participant participant;
     Balancer balancer;
     Handover handover;
+    RoundBook book;
 
     LogIndex durably_applied;
     std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
@@ -111,12 +113,12 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const TimeoutNow& 
     if (has_reference()) raft.step(now, from, m);
 }
 
-void Peer::Machines::receive(Instant, const PeerId& from, const Query& m) {
-    if (is_coordinator(from, m.term)) participant.step(from, m);
+void Peer::Machines::receive(Instant now, const PeerId& from, const Query& m) {
+    if (is_coordinator(from, m.term)) participant.step(now, from, m);
 }
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Abort& m) {
-    if (is_coordinator(from, m.term)) participant.step(m);
+    if (is_coordinator(from, m.term)) participant.step(now, m);
     if (is_ours(m.term)) balancer.refuse(now, from, m.round);  // a member that cannot contribute
 }
 
@@ -145,7 +147,9 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
     if (!m.model || m.model->size() != config.parameter_count) return;
     const bool is_push = !m.round.is_none() && m.round.term == m.term && is_coordinator(from, m.term) &&
                          m.round >= history.latest_round();
-    if (!blobs.arrived(now, m, is_push) || !is_push) return;
+    if (!blobs.arrived(now, m, is_push)) return;
+    participant.average_arrived(now, from, m, is_push);
+    if (!is_push) return;
     const Ready ready{m.term, m.round};
     if (blobs.is_durable(m.hash))
         post({from, ready});
@@ -233,6 +237,7 @@ void Peer::Machines::decide_records(Instant now) {
         const Record& record = raft.log().at(index);
         history.decide(index, record);
         balancer.decided(now, record);
+        book.decided(now, index, record);
         if (record.average() != nullptr && record.term == raft.term()) handover.round_decided();
         if (const Average* average = record.average())
             output.events.push_back(RoundDecided{index, *average, record.is_reference()});
@@ -244,6 +249,7 @@ void Peer::Machines::announce(Instant now) {
     const std::pair current(raft.term(), raft.coordinator());
     if (current != announced) {
         announced = current;
+        book.coordinated(current.first, current.second);
         output.events.push_back(CoordinatorChanged{current.first, current.second});
         participant.coordinator_changed(now, current.first, current.second);
         handover.coordinator_changed(now, current.first, current.second);
@@ -277,6 +283,7 @@ void Peer::Machines::carry_out_membership() {
 std::set<PeerId> Peer::Machines::awaited() const {
     std::set<PeerId> members = balancer.awaited();
     members.merge(blobs.awaited());
+    if (const auto successor = raft.successor()) members.insert(*successor);
     return members;
 }
 
@@ -405,6 +412,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                               config.timing},
                              next_rng()),
         .handover = Handover({config.self, config.voters, config.rounds_per_term, config.timing}),
+        .book = {},
         .durably_applied = applied,
         .applied_by = {},
         .reference_by = {},
@@ -419,8 +427,10 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .output = {}});
     for (const ModelHash& hash : state.blobs)
         machines->raft.blob_durable(hash);
-    for (LogIndex index = machines->history.last().next(); index <= applied; index = index.next())
+    for (LogIndex index = machines->history.last().next(); index <= applied; index = index.next()) {
         machines->history.decide(index, machines->raft.log().at(index));
+        machines->book.decided(std::nullopt, index, machines->raft.log().at(index));
+    }
     machines->pump(now);
     return Peer(std::move(machines));
 }
@@ -468,7 +478,7 @@ void Peer::distance_measured(Instant now, LogIndex applied, double squared_dista
 }
 
 void Peer::snapshot_durable(Instant now, RoundId round, SharedModel model) {
-    machines_->participant.snapshot_durable(round, std::move(model));
+    machines_->participant.snapshot_durable(now, round, std::move(model));
     machines_->pump(now);
 }
 
@@ -554,6 +564,10 @@ PeerStatus Peer::status() const {
     status.handovers_failed = m.handover.handovers_failed();
     status.last_handover = m.handover.last_handover();
     return status;
+}
+
+std::vector<RoundStory> Peer::rounds() const {
+    return machines_->book.stories(machines_->balancer.stories(), machines_->participant.stories());
 }
 
 const swim::Swim& Peer::membership() const { return machines_->membership.swim(); }

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/averaging/round_story.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/messages.hpp"
@@ -122,6 +123,8 @@ public:
     [[nodiscard]] bool has_output() const;
 
     [[nodiscard]] PeerStatus status() const;
+    // The last rounds as this peer knows them, the newest at the end.
+    [[nodiscard]] std::vector<RoundStory> rounds() const;
     [[nodiscard]] const swim::Swim& membership() const;
     // Members whose answer something in here waits for; all of them are reachable.
     [[nodiscard]] std::set<PeerId> awaited() const;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -74,13 +76,31 @@ struct RoundId {
     constexpr bool is_none() const { return term.value == 0 && sequence == 0; }
 };
 
+// --- 32 random bytes ------------------------------------------------------------------------------------
+
+using Bytes32 = std::array<std::uint8_t, 32>;
+
+// Lexicographic. Ids and hashes are keys everywhere, and nearly always the first eight bytes tell two of them apart.
+inline std::strong_ordering compare(const Bytes32& left, const Bytes32& right) {
+    std::uint64_t first_left = 0, first_right = 0;
+    std::memcpy(&first_left, left.data(), sizeof first_left);
+    std::memcpy(&first_right, right.data(), sizeof first_right);
+    if (first_left == first_right) return left <=> right;
+    if constexpr (std::endian::native == std::endian::little) {
+        first_left = std::byteswap(first_left);
+        first_right = std::byteswap(first_right);
+    }
+    return first_left <=> first_right;
+}
+
 // --- identity ---------------------------------------------------------------------------------------
 
 // A peer is its X25519 static public key. Shown as 52 characters of lower-case RFC 4648 base32 without padding.
 struct PeerId {
-    std::array<std::uint8_t, 32> bytes{};
+    Bytes32 bytes{};
 
-    constexpr auto operator<=>(const PeerId&) const = default;
+    bool operator==(const PeerId&) const = default;
+    std::strong_ordering operator<=>(const PeerId& other) const { return compare(bytes, other.bytes); }
     std::string text() const;
     std::string short_text() const;  // its first 8 characters, for people
     static Result<PeerId> parse(std::string_view text);
@@ -94,10 +114,11 @@ using SharedModel = std::shared_ptr<const Parameters>;
 
 // BLAKE2b-256 of a model's encoded bytes (little-endian floats, in order). All zero = no model.
 struct ModelHash {
-    std::array<std::uint8_t, 32> bytes{};
+    Bytes32 bytes{};
 
-    constexpr auto operator<=>(const ModelHash&) const = default;
-    constexpr bool is_none() const { return *this == ModelHash{}; }
+    bool operator==(const ModelHash&) const = default;
+    std::strong_ordering operator<=>(const ModelHash& other) const { return compare(bytes, other.bytes); }
+    bool is_none() const { return *this == ModelHash{}; }
     std::string text() const;  // 64 hexadecimal digits
 };
 

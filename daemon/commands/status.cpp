@@ -44,6 +44,17 @@ void print_learner(const json& learner) {
     if (!failure.empty()) fmt::print("           FAILED: {}\n", failure);
 }
 
+void print_handovers(const json& group) {
+    const std::string state = group.at("coordinator_state").get<std::string>();
+    const auto done = group.at("handovers").get<std::uint64_t>();
+    const auto failed = group.at("handovers_failed").get<std::uint64_t>();
+    if (state != "none") fmt::print("           as coordinator it is in {}\n", state);
+    if (done + failed == 0) return;
+    fmt::print("           handed the role over {} times, {} failed", done, failed);
+    if (done > 0) fmt::print("; the last one took {:.1f} ms", 1000 * group.at("last_handover_seconds").get<double>());
+    fmt::print("\n");
+}
+
 void print_status(const json& status) {
     const json& peer = status.at("peer");
     const json& group = status.at("group");
@@ -55,6 +66,7 @@ void print_status(const json& status) {
         group.at("term").get<std::uint64_t>(), name_of(status, group.at("coordinator")),
         group.at("role").get<std::string>(),
         group.at("quorum").get<bool>() ? "" : "; NO MAJORITY IN REACH: training goes on, averaging waits");
+    print_handovers(group);
     for (const json& member : group.at("members"))
         fmt::print("           {:<8}  {:<8}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
                    member.at("state").get<std::string>(), member.at("name").get<std::string>(),

@@ -7,6 +7,7 @@
 namespace parley {
 
 void Balancer::start(Term term) {
+    abandon();
     term_ = term;
     sequence_ = 0;
     round_.reset();
@@ -14,10 +15,15 @@ void Balancer::start(Term term) {
 }
 
 void Balancer::stop() {
+    abandon();
     term_.reset();
     round_.reset();
     notices_.clear();
     output_.proposal.reset();
+}
+
+void Balancer::abandon() {
+    if (round_) story().is_abandoned = true;
 }
 
 CoordinatorState Balancer::state() const {
@@ -37,18 +43,17 @@ void Balancer::step(Instant, const PeerId& from, const ViolationNotice& message)
     if (!term_) return;
     // Who takes part in the open round is served by it, or reports again when it fails.
     if (round_ && round_->asked.contains(from)) return;
-    notices_[from] = message.applied;
+    notices_[from] = message;
 }
 
 // Outstanding violations of the living. A notice from before the member's last average, or from before the
 // reference in force, was measured against a model that is gone.
 std::set<PeerId> Balancer::violators(const Ground& ground) {
     std::set<PeerId> result;
-    for (const auto& [member, applied] : notices_) {
+    for (const auto& [member, notice] : notices_) {
         const LogIndex least = std::max(ground.history.last_served(member), ground.history.reference());
-        if (applied >= least && ground.alive.contains(member)) result.insert(member);
+        if (notice.applied >= least && ground.alive.contains(member)) result.insert(member);
     }
-    notices_.clear();
     return result;
 }
 
@@ -56,6 +61,7 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     if (!term_ || round_ || notices_.empty()) return;
     alive_ = ground.alive;
     const std::set<PeerId> set = violators(ground);
+    const auto notices = std::exchange(notices_, {});
     if (set.empty()) return;
     Round round;
     round.id = {*term_, ++sequence_};
@@ -64,16 +70,26 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     round.violations = static_cast<std::uint32_t>(set.size());
     round.is_forced = ground.history.violations() + set.size() >= config_.members;
     round_ = std::move(round);
-    ask(now, round_->is_forced ? alive_ : set);
+    RoundAtCoordinator& seen = story() = {};
+    seen.opened = now;
+    seen.threshold = config_.divergence_threshold;
+    seen.members = config_.members;
+    seen.counter = ground.history.violations();
+    seen.is_forced = round_->is_forced;
+    for (const PeerId& member : set)
+        seen.violators.push_back({member, notices.at(member).squared_distance});
+    ask(now, round_->is_forced ? alive_ : set, round_->is_forced ? AskReason::counter : AskReason::violated);
 }
 
-void Balancer::ask(Instant now, const std::set<PeerId>& members) {
+void Balancer::ask(Instant now, const std::set<PeerId>& members, AskReason reason) {
     CHECK(round_ && round_->stage == Stage::collect);
     round_->stage_started = now;
     round_->deadline = now + collect_deadline_.current();
     round_->repeat_due = now + collect_deadline_.current() / 2;
+    story().steps.push_back({now, reason, {members.begin(), members.end()}, std::nullopt});
     for (const PeerId& member : members) {
         round_->asked.insert(member);
+        story().asked[member].at = now;
         notices_.erase(member);
         send(member, Query{*term_, round_->id, round_->base});
     }
@@ -92,14 +108,27 @@ void Balancer::step(Instant now, const PeerId& from, const Contribution& message
     if (!round_ || round_->stage != Stage::collect || message.round != round_->id) return;
     if (!round_->asked.contains(from)) return;
     round_->lost.erase(from);
-    round_->answers.try_emplace(from, Answer{message.weight, message.model});
+    if (from != config_.self) story().bytes_received += message.model->size() * sizeof(float);
+    if (round_->answers.try_emplace(from, Answer{message.weight, message.model}).second) {
+        RoundAtCoordinator::Asked& asked = story().asked[from];
+        asked.state = AnswerState::answered;
+        asked.ended = now;
+        asked.weight = message.weight;
+    }
     settle_if_complete(now);
 }
 
 void Balancer::refuse(Instant now, const PeerId& from, RoundId id) {
     if (!round_ || round_->id != id || round_->stage != Stage::collect || !round_->asked.contains(from)) return;
-    if (!round_->answers.contains(from)) round_->lost.insert(from);
+    if (!round_->answers.contains(from)) give_up(now, from, AnswerState::refused);
     settle_if_complete(now);
+}
+
+void Balancer::give_up(Instant now, const PeerId& member, AnswerState why) {
+    if (!round_->lost.insert(member).second) return;
+    RoundAtCoordinator::Asked& asked = story().asked[member];
+    asked.state = why;
+    asked.ended = now;
 }
 
 void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
@@ -109,12 +138,12 @@ void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
         std::erase_if(round_->storing, [&alive](const PeerId& id) { return !alive.contains(id); });
         std::set<PeerId> at_best = round_->ready;
         at_best.insert(round_->storing.begin(), round_->storing.end());
-        if (!is_stored(at_best)) fail("those who should store the average are gone");
+        if (!is_stored(at_best)) fail(now, "those who should store the average are gone");
         return;
     }
     if (round_->stage != Stage::collect) return;
     for (const PeerId& member : silent())
-        if (!alive_.contains(member)) round_->lost.insert(member);
+        if (!alive_.contains(member)) give_up(now, member, AnswerState::gone);
     settle_if_complete(now);
 }
 
@@ -132,29 +161,30 @@ void Balancer::settle(Instant now) {
     for (const PeerId& member : alive_)
         if (!round.asked.contains(member)) candidates.push_back(member);
     const bool is_everybody = candidates.empty() || round.is_forced;
-    if (round.answers.empty()) return candidates.empty() ? fail("nobody answered") : augment(now, candidates);
+    if (round.answers.empty()) return candidates.empty() ? fail(now, "nobody answered") : augment(now, candidates, AskReason::too_few);
 
     std::vector<WeightedModel> models;
     for (const auto& [member, answer] : round.answers)
         models.push_back({answer.weight, answer.model});
     Parameters mean = weighted_mean(models);
     const auto model_of = [this](const Parameters& exchanged) { return std::span(exchanged).first(config_.model_count); };
-    const bool is_near =
-        squared_distance(model_of(mean), model_of(*round.reference)) <= config_.divergence_threshold;
+    const double distance = squared_distance(model_of(mean), model_of(*round.reference));
+    story().steps.back().mean_distance = distance;
+    const bool is_near = distance <= config_.divergence_threshold;
     const bool is_group = round.answers.size() >= 2 || config_.members == 1;
     const bool is_whole = is_everybody && round.answers.size() >= majority();
     if (is_group && is_whole && (round.is_forced || round.lost.empty() || !is_near))
         return reduce(now, std::move(mean), true);
     if (is_group && is_near && !round.is_forced) return reduce(now, std::move(mean), false);
-    if (!is_everybody) return augment(now, candidates);
-    fail(is_group ? "too few answered for a full synchronisation" : "fewer than two members answered");
+    if (!is_everybody) return augment(now, candidates, is_near ? AskReason::too_few : AskReason::far);
+    fail(now, is_group ? "too few answered for a full synchronisation" : "fewer than two members answered");
 }
 
 // DESIGN: one member at random; from half of the living on, everybody.
-void Balancer::augment(Instant now, const std::vector<PeerId>& candidates) {
+void Balancer::augment(Instant now, const std::vector<PeerId>& candidates, AskReason reason) {
     round_->is_augmented = true;
-    if (round_->asked.size() * 2 >= alive_.size()) return ask(now, {candidates.begin(), candidates.end()});
-    ask(now, {candidates[uniform_below(rng_, candidates.size())]});
+    if (round_->asked.size() * 2 >= alive_.size()) return ask(now, {candidates.begin(), candidates.end()}, reason);
+    ask(now, {candidates[uniform_below(rng_, candidates.size())]}, reason);
 }
 
 // --- REDUCE and PROPOSE -----------------------------------------------------------------------------------
@@ -168,6 +198,10 @@ void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
     round.repeat_due.reset();
     round.is_full = is_full;
     round.average = {round.id, {}, round.violations, config_.hash(*model)};
+    RoundAtCoordinator& seen = story();
+    seen.averaged = now;
+    seen.is_full = is_full;
+    seen.hash = round.average.hash;
     std::set<PeerId> recipients{config_.self};  // it holds the blob for whoever fetches it later
     for (const auto& [member, answer] : round.answers) {
         round.average.balancing_set.push_back({member, answer.weight});
@@ -176,9 +210,11 @@ void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
     round.answers.clear();
     if (is_full) recipients.insert(alive_.begin(), alive_.end());
     std::erase_if(recipients, [this](const PeerId& id) { return !alive_.contains(id); });
-    if (!is_stored(recipients)) return fail("those who should store the average are gone");
-    for (const PeerId& recipient : recipients)
+    if (!is_stored(recipients)) return fail(now, "those who should store the average are gone");
+    for (const PeerId& recipient : recipients) {
+        if (recipient != config_.self) seen.bytes_sent += model->size() * sizeof(float);
         send(recipient, Blob{*term_, round.id, round.average.hash, model});
+    }
     round.storing = std::move(recipients);
 }
 
@@ -199,22 +235,27 @@ bool Balancer::is_stored(const std::set<PeerId>& holders) const {
 
 void Balancer::step(Instant now, const PeerId& from, const Ready& message) {
     if (!round_ || round_->stage != Stage::reduce || message.round != round_->id) return;
-    round_->ready.insert(from);
+    if (round_->ready.insert(from).second) story().stored.emplace_back(from, now);
     round_->storing.erase(from);
     if (!is_stored(round_->ready)) return;
+    story().proposed = now;
     reduce_deadline_.observe(now - round_->stage_started);
     round_->stage = Stage::propose;
     round_->is_full ? output_.proposal = Reference{round_->average} : output_.proposal = Balance{round_->average};
 }
 
-void Balancer::decided(Instant, const Record& record) {
+void Balancer::decided(Instant now, const Record& record) {
     const Average* average = record.average();
-    if (round_ && average != nullptr && average->round == round_->id) round_.reset();
+    if (average == nullptr) return;
+    if (RoundAtCoordinator* seen = stories_.find(average->round)) seen->committed = now;
+    if (round_ && average->round == round_->id) round_.reset();
 }
 
 // Before the record is in the log, nothing is lost by dropping the round. Afterwards only the log decides.
-void Balancer::fail(const std::string& reason) {
+void Balancer::fail(Instant now, const std::string& reason) {
     CHECK(round_ && round_->stage != Stage::propose);
+    story().dropped = now;
+    story().drop_reason = reason;
     for (const PeerId& member : round_->asked)
         send(member, Abort{*term_, round_->id});
     output_.failures.push_back({round_->id, reason});
@@ -235,11 +276,11 @@ void Balancer::advance(Instant now) {
     if (now >= round_->deadline) {
         if (round_->stage == Stage::reduce) {
             reduce_deadline_.missed();
-            return fail("too few recipients have stored the average");
+            return fail(now, "too few recipients have stored the average");
         }
         collect_deadline_.missed();
         for (const PeerId& member : silent())
-            round_->lost.insert(member);
+            give_up(now, member, AnswerState::late);
         return settle(now);
     }
     if (round_->repeat_due && now >= *round_->repeat_due) repeat_queries();

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "protocol/averaging/learned_deadline.hpp"
+#include "protocol/averaging/round_story.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/output.hpp"
@@ -68,6 +69,8 @@ public:
     // Members whose answer the open round waits for.
     [[nodiscard]] std::set<PeerId> awaited() const;
     [[nodiscard]] std::uint64_t rounds_failed() const { return rounds_failed_; }
+    // What was seen of the last rounds, for people.
+    [[nodiscard]] const RoundsAtCoordinator& stories() const { return stories_; }
 
     struct Output {
         std::vector<Send> sends;
@@ -103,12 +106,15 @@ private:
         std::set<PeerId> ready;
     };
 
-    void ask(Instant now, const std::set<PeerId>& members);
+    void ask(Instant now, const std::set<PeerId>& members, AskReason reason);
     void settle_if_complete(Instant now);
     void settle(Instant now);
-    void augment(Instant now, const std::vector<PeerId>& candidates);
+    void augment(Instant now, const std::vector<PeerId>& candidates, AskReason reason);
     void reduce(Instant now, Parameters mean, bool is_full);
-    void fail(const std::string& reason);
+    void fail(Instant now, const std::string& reason);
+    void give_up(Instant now, const PeerId& member, AnswerState why);
+    void abandon();
+    [[nodiscard]] RoundAtCoordinator& story() { return stories_.at(round_->id); }
     void repeat_queries();
     [[nodiscard]] std::set<PeerId> violators(const Ground& ground);
     [[nodiscard]] std::vector<PeerId> silent() const;
@@ -126,11 +132,12 @@ private:
     std::optional<Term> term_;
     std::uint64_t sequence_ = 0;
     std::set<PeerId> alive_;
-    std::map<PeerId, LogIndex> notices_;  // outstanding violations: member -> last record it had applied
+    std::map<PeerId, ViolationNotice> notices_;  // outstanding violations
     std::optional<Round> round_;
     LearnedDeadline collect_deadline_{config_.timing.answer_min, config_.timing.answer_max};
     LearnedDeadline reduce_deadline_{config_.timing.answer_min, config_.timing.answer_max};
     std::uint64_t rounds_failed_ = 0;
+    RoundsAtCoordinator stories_;
     Output output_;
 };
 

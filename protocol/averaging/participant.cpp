@@ -48,7 +48,7 @@ Instant Participant::next_deadline() const { return notice_due_; }
 
 // --- contributing -----------------------------------------------------------------------------------------
 
-void Participant::step(const PeerId& from, const Query& message) {
+void Participant::step(Instant now, const PeerId& from, const Query& message) {
     if (message.round.term != message.term) return;
     const Asked asked{from, message};
     if (message.round <= highest_round_) {
@@ -56,45 +56,52 @@ void Participant::step(const PeerId& from, const Query& message) {
         // or a delayed query would replace the snapshot that a committed record needs.
         if (!pending_ || pending_->round != message.round) return;
         answering_ = asked;
-        return contribute();
+        return contribute(now);
     }
+    note_query(now, asked);
     if (applied_ < message.base)
         deferred_ = asked;
     else
-        accept(asked);
+        accept(now, asked);
 }
 
 // Every round before this one is decided, for its base is applied: an older snapshot is of no use any more.
-void Participant::accept(const Asked& asked) {
-    drop_snapshot();
+void Participant::accept(Instant now, const Asked& asked) {
+    drop_snapshot(now, "the coordinator opened another round");
+    stories_.at(asked.query.round).accepted = now;
     highest_round_ = asked.query.round;
     output_.highest_round_changed = true;
     answering_ = asked;
     output_.learner.push_back(TakeSnapshot{asked.query.round});
 }
 
-void Participant::snapshot_durable(RoundId round, SharedModel model) {
+void Participant::snapshot_durable(Instant now, RoundId round, SharedModel model) {
     if (!answering_ || answering_->query.round != round || pending_) return;  // dropped meanwhile
     if (!std::ranges::all_of(*model, [](float value) { return std::isfinite(value); })) {
         output_.alarms.push_back({"our model has values that are not finite: it takes part in no round"});
         output_.sends.push_back({answering_->coordinator, Abort{round.term, round}});
-        return drop_snapshot();
+        return drop_snapshot(now, "the model has values that are not finite");
     }
     pending_ = PendingSnapshot{round, std::move(model)};
-    contribute();
+    contribute(now);
 }
 
-void Participant::contribute() {
+void Participant::contribute(Instant now) {
     const Query& query = answering_->query;
+    RoundAtMember& seen = stories_.at(query.round);
+    if (!seen.contributed) seen.contributed = now;
+    ++seen.contributions;
+    if (answering_->coordinator != config_.self) seen.bytes_sent += pending_->model->size() * sizeof(float);
     output_.sends.push_back({answering_->coordinator, Contribution{query.term, query.round, 1.0, pending_->model}});
 }
 
-void Participant::step(const Abort& message) {
+void Participant::step(Instant now, const Abort& message) {
     if (message.round.term != message.term) return;
+    note_end(now, message.round, "the coordinator dropped the round");
     if (deferred_ && deferred_->query.round == message.round) deferred_.reset();
     const bool is_ours = (answering_ && answering_->query.round == message.round) ||
                          (pending_ && pending_->round == message.round);
-    if (is_ours) drop_snapshot();
+    if (is_ours) drop_snapshot(now, "the coordinator dropped the round");
     // A query of this round that is still under way comes too late.
     if (message.round > highest_round_) {
         highest_round_ = message.round;
@@ -102,13 +109,45 @@ void Participant::step(const Abort& message) {
     }
 }
 
-void Participant::drop_snapshot() {
-    if (pending_)
-        output_.learner.push_back(DropSnapshot{pending_->round});
-    else if (answering_)
-        output_.learner.push_back(DropSnapshot{answering_->query.round});
+void Participant::drop_snapshot(Instant now, const char* why) {
+    if (!pending_ && !answering_) return;
+    const RoundId round = pending_ ? pending_->round : answering_->query.round;
+    output_.learner.push_back(DropSnapshot{round});
+    note_end(now, round, why);
     pending_.reset();
     answering_.reset();
+}
+
+// --- what people are told -----------------------------------------------------------------------------------
+
+void Participant::note_query(Instant now, const Asked& asked) {
+    RoundAtMember& seen = stories_.at(asked.query.round);
+    seen.coordinator = asked.coordinator;
+    if (seen.asked) return;  // a repetition: the first one counts
+    seen.asked = now;
+    if (is_over()) seen.own_distance = distance_;
+}
+
+// Of a round that this member knows and that has not ended here.
+void Participant::note_end(Instant now, RoundId round, const char* why) {
+    RoundAtMember* seen = stories_.find(round);
+    if (seen == nullptr || seen->dropped || seen->applied) return;
+    seen->dropped = now;
+    seen->drop_reason = why;
+}
+
+void Participant::average_arrived(Instant now, const PeerId& from, const Blob& blob, bool is_push) {
+    RoundAtMember* seen = nullptr;
+    if (is_push) {
+        seen = &stories_.at(blob.round);
+        seen->coordinator = from;
+    } else {
+        for (auto& [round, story] : stories_.entries())
+            if (story.awaited == blob.hash) seen = &story;
+    }
+    if (seen == nullptr) return;
+    if (!seen->average_received) seen->average_received = now;
+    if (from != config_.self) seen->bytes_received += blob.model->size() * sizeof(float);
 }
 
 // --- applying ---------------------------------------------------------------------------------------------
@@ -119,7 +158,7 @@ void Participant::apply(Instant now, const RecordLog& log, const History& histor
     if (deferred_ && applied_ >= deferred_->query.base) {
         const Asked asked = *std::exchange(deferred_, std::nullopt);
         const bool is_open = asked.query.round > history.latest_round();
-        if (asked.query.term == term_ && asked.query.round > highest_round_ && is_open) accept(asked);
+        if (asked.query.term == term_ && asked.query.round > highest_round_ && is_open) accept(now, asked);
     }
 }
 
@@ -150,9 +189,13 @@ bool Participant::apply_step(Instant now, const Step& step, const History& histo
     const bool is_in_force = step.reference != LogIndex{} && step.reference == history.reference();
     ApplyRecord command{step.index, {}, nullptr, nullptr, nullptr, false};
     const SharedModel average = takes_part ? blobs.want(now, step.part->hash) : nullptr;
+    if (takes_part && average == nullptr) stories_.at(step.part->round).awaited = step.part->hash;
     if (is_in_force) {
         command.reference = blobs.want(now, history.reference_hash());
-        if (command.reference == nullptr) return false;
+        if (command.reference == nullptr) {
+            stories_.at(history.reference_round()).awaited = history.reference_hash();
+            return false;
+        }
     }
     if (takes_part) {
         if (average == nullptr && !blobs.is_lost(now, step.part->hash, config_.voters - 1)) return false;
@@ -177,8 +220,10 @@ bool Participant::apply_step(Instant now, const Step& step, const History& histo
         answering_.reset();
     } else if ((pending_ && pending_->round.term < step.latest.term) ||
                (answering_ && answering_->query.round.term < step.latest.term)) {
-        drop_snapshot();
+        drop_snapshot(now, "another coordinator's term began before it was decided");
     }
+    if (command.average != nullptr) stories_.at(command.round).applied = now;
+    if (is_in_force) stories_.at(history.reference_round()).applied = now;
     if (step.part || step.reference != LogIndex{}) {
         distance_ = 0;  // of a model or a reference that is gone; the next check measures anew
         notice_due_ = never;

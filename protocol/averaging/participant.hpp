@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/averaging/blob_table.hpp"
+#include "protocol/averaging/round_story.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/log/record_log.hpp"
 #include "protocol/messages.hpp"
@@ -35,9 +36,11 @@ public:
 
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
     // `from` is the coordinator of the current term `message.term`.
-    void step(const PeerId& from, const Query& message);
-    void step(const Abort& message);
-    void snapshot_durable(RoundId round, SharedModel model);
+    void step(Instant now, const PeerId& from, const Query& message);
+    void step(Instant now, const Abort& message);
+    void snapshot_durable(Instant now, RoundId round, SharedModel model);
+    // An average that the blob table took: pushed by `from` in its round, or the answer to a fetch. For the story alone.
+    void average_arrived(Instant now, const PeerId& from, const Blob& blob, bool is_push);
     void coordinator_changed(Instant now, Term term, std::optional<PeerId> coordinator);
     // Applies what is committed, as far as the blobs at hand allow.
     void apply(Instant now, const RecordLog& log, const History& history, BlobTable& blobs);
@@ -52,6 +55,8 @@ public:
     // Its hash; none while it is unknown.
     [[nodiscard]] const ModelHash& reference_hash() const { return reference_hash_; }
     [[nodiscard]] LogIndex reference_version() const { return reference_version_; }
+    // What was seen of the last rounds, for people.
+    [[nodiscard]] const RoundsAtMember& stories() const { return stories_; }
 
     struct Output {
         bool highest_round_changed = false;
@@ -76,9 +81,11 @@ private:
         LogIndex reference;            // the last that it decides; 0: none
     };
 
-    void accept(const Asked& asked);
-    void contribute();
-    void drop_snapshot();
+    void accept(Instant now, const Asked& asked);
+    void contribute(Instant now);
+    void drop_snapshot(Instant now, const char* why);
+    void note_query(Instant now, const Asked& asked);
+    void note_end(Instant now, RoundId round, const char* why);
     [[nodiscard]] Step next_step(const RecordLog& log) const;
     bool apply_step(Instant now, const Step& step, const History& history, BlobTable& blobs);
     void renew_reference(Instant now, const History& history, BlobTable& blobs);
@@ -100,6 +107,7 @@ private:
     Instant notice_due_ = never;
     Term term_;
     std::optional<PeerId> coordinator_;
+    RoundsAtMember stories_;
     Output output_;
 };
 

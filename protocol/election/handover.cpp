@@ -38,7 +38,8 @@ void Handover::work_on(Instant now) {
 
 bool Handover::holds_back(Instant now, Raft& raft, const Field& field) {
     if (transfer_) {
-        if (raft.successor()) return true;
+        if (raft.successor() && field.alive.contains(transfer_->successor)) return true;
+        raft.end_transfer();  // who is removed is not waited for
         ++handovers_failed_;
         failed_.insert(transfer_->successor);
         transfer_.reset();

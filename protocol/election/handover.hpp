@@ -3,6 +3,7 @@
 //   WORKING -> (K rounds decided, or term_max in office; no round open) -> CHOOSING -> TRANSFERRING -> another's term
 //   CHOOSING, nobody can take over within `handover`      -> WORKING, for another K rounds
 //   TRANSFERRING, nobody is elected within `handover`     -> WORKING likewise; the third time in a row: step down
+//   TRANSFERRING, the successor is removed                -> the same, at once
 //
 // In CHOOSING and TRANSFERRING no round is opened. The successor is the first in the next term's rendezvous order that
 // is alive, has the whole log and holds the reference in force: whoever lacks one of these could not open a round. The

@@ -105,6 +105,10 @@ void Raft::transfer(Instant now, const PeerId& successor) {
     send_append(successor, coordinator.followers.at(successor));
 }
 
+void Raft::end_transfer() {
+    if (auto* coordinator = std::get_if<Coordinator>(&role_)) coordinator->transfer.reset();
+}
+
 std::optional<PeerId> Raft::successor() const {
     const auto* coordinator = std::get_if<Coordinator>(&role_);
     if (coordinator == nullptr || !coordinator->transfer) return std::nullopt;

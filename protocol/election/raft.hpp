@@ -64,6 +64,8 @@ public:
     // TIMEOUT_NOW is repeated with every heartbeat; after Timing::handover the coordinator goes on working.
     void transfer(Instant now, const PeerId& successor);
     [[nodiscard]] std::optional<PeerId> successor() const;
+    // The successor is not waited for any more. It may still stand, and win.
+    void end_transfer();
     // As coordinator only: gives the role up without a successor.
     void step_down(Instant now);
 

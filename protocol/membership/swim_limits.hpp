@@ -28,7 +28,7 @@ struct SwimTiming {
     Duration lag_tolerated = 100ms;          // of the I/O loop, reported by the driver
     Duration identity_window = 60s;          // in which boots that take turns make a duplicate identity
     double suspicion_floor = 5;              // suspicion_min = max(floor, multiplier * log10 n) * probe_interval: whoever
-    double suspicion_multiplier = 3;         // stops for 4 s is safe, and 50 members know of a death within 8 s
+    double suspicion_multiplier = 4;         // stops for 4 s is safe, and 50 members know of a kill within 8 s
     double suspicion_max_factor = 6;         // suspicion_max = this * suspicion_min
 };
 

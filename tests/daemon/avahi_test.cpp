@@ -10,6 +10,7 @@
 
 #include "daemon/discovery/announcement.hpp"
 #include "daemon/discovery/avahi.hpp"
+#include "protocol/messages.hpp"
 #include "tests/daemon/fake_avahi.hpp"
 
 using namespace parley;
@@ -129,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_peer_is_announced_with_its_port_and_who_it_is) {
     BOOST_TEST(stage.daemon->announced->protocol == avahi::ipv4);
     const auto said = from_txt(stage.daemon->announced->txt);
     BOOST_REQUIRE(said.has_value());
-    BOOST_TEST((said->id == peer(1) && said->cluster == "lab" && said->protocol_version == 1U));
+    BOOST_TEST((said->id == peer(1) && said->cluster == "lab" && said->protocol_version == Hello{}.protocol_version));
     BOOST_TEST(stage.logged("discovery announced=alpha") == 1U);
 }
 

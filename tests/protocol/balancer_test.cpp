@@ -364,3 +364,146 @@ BOOST_AUTO_TEST_CASE(too_slow_a_group_gets_more_time_at_the_next_try) {
         deadline.missed();
     BOOST_TEST((deadline.current() == 384s));
 }
+
+// --- what people are told of a round ------------------------------------------------------------------------------
+
+namespace {
+
+const RoundAtCoordinator& told(const Bench& bench, std::uint64_t sequence) {
+    const RoundAtCoordinator* story = bench.balancer.stories().find(RoundId{Term{1}, sequence});
+    BOOST_REQUIRE(story != nullptr);
+    return *story;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_story_of_a_partial_balancing_has_distances_times_and_bytes) {
+    Bench bench(5);
+    bench.balancer.step(bench.now, peer(2), ViolationNotice{bench.history.last(), 2.25});
+    bench.balancer.step(bench.now, peer(4), ViolationNotice{bench.history.last(), 1.5});
+    bench.open();
+    bench.now += 10ms;
+    bench.answer(2, model({1.5F, 0}));
+    bench.now += 20ms;
+    bench.answer(4, model({-1.0F, 0}));
+    bench.now += 5ms;
+    const auto proposal = bench.ready({1, 2});
+    BOOST_REQUIRE(proposal.has_value());
+    bench.now += 3ms;
+    bench.decide(*proposal);
+    const RoundAtCoordinator& story = told(bench, 1);
+    BOOST_TEST(story.threshold == 1.0);
+    BOOST_TEST((!story.is_forced && !story.is_full && story.counter == 0 && story.members == 5U));
+    BOOST_REQUIRE(story.violators.size() == 2U);
+    BOOST_TEST((story.violators[0].member == peer(2) && story.violators[1].member == peer(4)));
+    BOOST_TEST(story.violators[0].squared_distance == 2.25);
+    BOOST_TEST(story.violators[1].squared_distance == 1.5);
+    BOOST_REQUIRE(story.steps.size() == 1U);
+    BOOST_TEST((story.steps[0].reason == AskReason::violated));
+    BOOST_TEST(story.steps[0].mean_distance.value() == 0.0625);  // of (0.25, 0)
+    BOOST_TEST((story.asked.at(peer(2)).ended == at(1010ms) && story.asked.at(peer(4)).ended == at(1030ms)));
+    BOOST_TEST((story.asked.at(peer(4)).state == AnswerState::answered && story.asked.at(peer(4)).weight == 1.0));
+    BOOST_TEST((story.opened == at(1s) && story.averaged == at(1030ms) && story.proposed == at(1035ms)));
+    BOOST_TEST((story.committed == at(1038ms) && !story.dropped));
+    BOOST_TEST((story.hash == cheap_hash(*model({0.25F, 0}))));
+    BOOST_TEST(story.bytes_received == 2 * 2 * 4U);  // two models of two floats
+    BOOST_TEST(story.bytes_sent == 2 * 2 * 4U);      // to the two, and to itself for nothing
+    BOOST_TEST(story.stored.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(the_story_says_why_others_were_asked_and_how_far_the_mean_was) {
+    Bench bench(7);
+    bench.violate({2});
+    bench.now += 10ms;
+    bench.answer(2, model({3, 0}));
+    const auto added = bench.queried();
+    bench.now += 10ms;
+    bench.answer(*added.begin(), model({-1.5F, 0}));
+    const RoundAtCoordinator& story = told(bench, 1);
+    BOOST_REQUIRE(story.steps.size() == 2U);
+    BOOST_TEST(story.steps[0].mean_distance.value() == 9.0);
+    BOOST_TEST((story.steps[1].reason == AskReason::far && story.steps[1].at == at(1010ms)));
+    BOOST_TEST(story.steps[1].asked.size() == 1U);
+    BOOST_TEST(story.steps[1].mean_distance.value() == 0.5625);  // of (0.75, 0)
+    BOOST_TEST((story.averaged == at(1020ms)));
+}
+
+BOOST_AUTO_TEST_CASE(the_story_of_a_forced_synchronisation_names_the_counter) {
+    Bench bench(3);
+    bench.decide(Balance{average(1, 9, {2, 3}, 2)});
+    bench.violate({2});
+    for (const std::uint8_t member : std::initializer_list<std::uint8_t>{1, 2, 3})
+        bench.answer(member, model({3, 0}));
+    const auto proposal = bench.ready({1, 2, 3});
+    BOOST_REQUIRE(proposal.has_value());
+    const RoundAtCoordinator& story = told(bench, 1);
+    BOOST_TEST((story.is_forced && story.is_full));
+    BOOST_TEST(story.counter == 2U);
+    BOOST_REQUIRE(story.steps.size() == 1U);
+    BOOST_TEST((story.steps[0].reason == AskReason::counter));
+    BOOST_TEST(story.steps[0].asked.size() == 3U);
+    BOOST_TEST(story.violators.size() == 1U);
+    BOOST_TEST(story.bytes_received == 2 * 2 * 4U);  // its own snapshot costs nothing
+}
+
+BOOST_AUTO_TEST_CASE(the_story_of_a_dropped_round_says_who_was_late_or_gone_and_why_it_was_dropped) {
+    Bench bench(3);
+    bench.alive = {peer(1), peer(2)};
+    bench.violate({2});
+    bench.now += 3s;
+    bench.balancer.advance(bench.now);  // late; the other one is asked
+    bench.now += 1s;
+    bench.alive = {peer(2)};
+    bench.balancer.alive_changed(bench.now, bench.alive);
+    const RoundAtCoordinator& story = told(bench, 1);
+    BOOST_TEST((story.asked.at(peer(2)).state == AnswerState::late && story.asked.at(peer(2)).ended == at(4s)));
+    BOOST_TEST((story.asked.at(peer(1)).state == AnswerState::gone && story.asked.at(peer(1)).ended == at(5s)));
+    BOOST_REQUIRE(story.steps.size() == 2U);
+    BOOST_TEST((story.steps[1].reason == AskReason::too_few && !story.steps[1].mean_distance));
+    BOOST_TEST((story.dropped == at(5s) && !story.averaged && !story.committed));
+    BOOST_TEST(story.drop_reason == "nobody answered");
+}
+
+BOOST_AUTO_TEST_CASE(the_story_of_a_round_whose_holders_are_gone_says_so) {
+    Bench bench(5);
+    bench.violate({2, 4});
+    bench.answer(2, model({1, 0}));
+    bench.answer(4, model({0, 0}));
+    bench.now += 7ms;
+    bench.alive = {peer(1), peer(3), peer(5)};
+    bench.balancer.alive_changed(bench.now, bench.alive);
+    const RoundAtCoordinator& story = told(bench, 1);
+    BOOST_TEST((story.averaged == at(1s) && story.dropped == at(1007ms) && !story.proposed));
+    BOOST_TEST(story.drop_reason == "those who should store the average are gone");
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_is_told_as_one_and_the_end_of_the_term_as_no_outcome) {
+    Bench bench(5);
+    bench.violate({2, 4});
+    bench.balancer.refuse(bench.now, peer(2), bench.balancer.open_round());
+    BOOST_TEST((told(bench, 1).asked.at(peer(2)).state == AnswerState::refused));
+    BOOST_TEST((told(bench, 1).asked.at(peer(4)).state == AnswerState::waiting));
+    BOOST_TEST(!told(bench, 1).is_abandoned);
+    bench.balancer.stop();
+    BOOST_TEST(told(bench, 1).is_abandoned);
+    BOOST_TEST((!told(bench, 1).dropped && !told(bench, 1).committed));
+}
+
+BOOST_AUTO_TEST_CASE(the_hundred_and_first_story_makes_the_first_forgotten) {
+    Bench bench(3);
+    for (std::uint64_t round = 1; round <= limits::rounds_remembered + 1; ++round) {
+        bench.violate({2, 3});
+        bench.answer(2, model({1, 0}));
+        bench.answer(3, model({0, 0}));
+        const auto proposal = bench.ready({1, 2, 3});
+        if (proposal) bench.decide(*proposal);
+        if (round == limits::rounds_remembered) BOOST_TEST((bench.balancer.stories().find({Term{1}, 1}) != nullptr));
+        for (const std::uint8_t member : std::initializer_list<std::uint8_t>{1, 2, 3})
+            if (!bench.balancer.open_round().is_none()) bench.answer(member, model({0, 0}));
+        if (const auto rest = bench.ready({1, 2, 3})) bench.decide(*rest);
+    }
+    BOOST_TEST(bench.balancer.stories().entries().size() == limits::rounds_remembered);
+    BOOST_TEST((bench.balancer.stories().find({Term{1}, 1}) == nullptr));
+    BOOST_TEST((bench.balancer.stories().find({Term{1}, 2}) != nullptr));
+    BOOST_TEST((bench.balancer.stories().find({Term{1}, limits::rounds_remembered + 1}) != nullptr));
+}

@@ -144,6 +144,17 @@ BOOST_AUTO_TEST_CASE(a_successor_that_is_not_elected_is_given_up_and_not_chosen_
     BOOST_TEST((office.raft.successor() == office.order()[1]));
 }
 
+BOOST_AUTO_TEST_CASE(a_successor_that_dies_is_not_waited_for) {
+    Office office(5);
+    office.handover.round_decided();
+    BOOST_TEST(office.holds_back());
+    office.alive.erase(office.order()[0]);
+    BOOST_TEST(!office.holds_back());
+    BOOST_TEST(!office.raft.successor().has_value());  // so that records can be proposed
+    BOOST_TEST((office.raft.role() == Role::coordinator));
+    BOOST_TEST(office.handover.handovers_failed() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(the_third_failure_in_a_row_ends_the_term) {
     Office office(5);
     for (int attempt = 0; attempt < 3; ++attempt) {

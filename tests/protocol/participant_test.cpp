@@ -43,7 +43,7 @@ struct Bench {
         alarms = output.alarms.size();
     }
     void query(std::uint64_t sequence, std::uint64_t base, std::uint64_t term = 1) {
-        participant.step(peer(2), Query{Term{term}, {Term{term}, sequence}, LogIndex{base}});
+        participant.step(now, peer(2), Query{Term{term}, {Term{term}, sequence}, LogIndex{base}});
         take();
     }
     // Puts the model of `average` at hand, as a push would.
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_contribution_leaves_only_when_its_snapshot_is_durable) {
     BOOST_TEST(bench.highest_round_changed);
     BOOST_TEST(bench.commanded<TakeSnapshot>().size() == 1U);
     BOOST_TEST(bench.sends.empty());
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     const auto contributions = sent<Contribution>(bench.sends);
     BOOST_REQUIRE(contributions.size() == 1U);
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(a_query_waits_until_its_base_is_applied) {
 BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
     Bench bench;
     bench.query(2, 0);
-    bench.participant.snapshot_durable({Term{1}, 2}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 2}, model({2, 0}));
     bench.take();
     bench.query(1, 0);
     BOOST_TEST(bench.commands.empty());
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
 BOOST_AUTO_TEST_CASE(asked_again_the_same_snapshot_is_sent_again) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     bench.query(1, 0);
     BOOST_TEST(bench.commands.empty());
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_balance_moves_its_members_and_leaves_the_reference) {
     Bench bench;
     bench.query(1, 0);
     const SharedModel snapshot = model({2, 0});
-    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
     const SharedModel result = model({1, 0});
     const Average mean = mean_of(1, {1, 2}, result);
     bench.push(mean, result);
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(an_average_that_a_majority_lacks_is_given_up_when_its_holde
     Bench bench;
     bench.query(1, 0);
     const SharedModel snapshot = model({2, 0});
-    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
     const Average mean = mean_of(1, {1, 2}, model({1, 0}));
     bench.commit(Balance{mean});
     const auto ask = [&](const std::vector<PeerId>& living) {
@@ -262,7 +262,7 @@ BOOST_AUTO_TEST_CASE(a_holder_that_comes_back_is_asked_at_once) {
 BOOST_AUTO_TEST_CASE(a_model_that_is_not_finite_is_not_contributed_and_the_coordinator_hears_of_it) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({std::nanf(""), 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({std::nanf(""), 0}));
     bench.take();
     BOOST_TEST(sent<Contribution>(bench.sends).empty());
     BOOST_REQUIRE(sent<Abort>(bench.sends).size() == 1U);
@@ -288,11 +288,11 @@ BOOST_AUTO_TEST_CASE(only_the_latest_reference_is_fetched) {
 BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its_round) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
-    bench.participant.step(Abort{Term{1}, {Term{1}, 1}});
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 1}});
     bench.take();
     BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
-    bench.participant.step(Abort{Term{1}, {Term{1}, 2}});
+    bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 2}});
     bench.query(2, 0);
     BOOST_TEST(bench.commands.empty());
 }
@@ -300,7 +300,7 @@ BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its
 BOOST_AUTO_TEST_CASE(a_record_of_a_later_term_frees_an_undecided_snapshot) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     bench.commit(Noop{}, 2);
     BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
@@ -358,7 +358,7 @@ BOOST_AUTO_TEST_CASE(a_part_in_a_compacted_record_is_applied_once) {
     const SharedModel result = model({1, 0});
     const SharedModel later = model({5, 0});
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
     bench.take();
     decide(bench, Balance{mean_of(1, {1, 2}, result)});
     decide(bench, Reference{mean_of(2, {2, 3}, later)});
@@ -396,7 +396,7 @@ BOOST_AUTO_TEST_CASE(a_part_that_is_in_the_weights_already_is_not_taken_from_a_s
 BOOST_AUTO_TEST_CASE(a_lost_part_in_a_compacted_record_means_the_reference) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));  // of another round than the last served
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));  // of another round than the last served
     bench.take();
     decide(bench, Balance{mean_of(2, {1, 2}, model({1, 0}))});
     decide(bench, Noop{}, 2);
@@ -412,7 +412,7 @@ BOOST_AUTO_TEST_CASE(a_lost_part_in_a_compacted_record_means_the_reference) {
 BOOST_AUTO_TEST_CASE(a_snapshot_with_a_later_term_frees_an_undecided_snapshot_of_the_model) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable({Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
     bench.take();
     decide(bench, Noop{}, 2);
     bench.take_base();
@@ -525,4 +525,92 @@ BOOST_AUTO_TEST_CASE(after_a_restart_blobs_of_rounds_that_may_still_be_decided_a
     BOOST_TEST(restarted.is_durable(mean.hash));
     decide(4);
     BOOST_TEST(!restarted.is_durable(mean.hash));
+}
+
+// --- what people are told of a round ------------------------------------------------------------------------------
+
+namespace {
+
+const RoundAtMember& told(const Bench& bench, std::uint64_t sequence) {
+    const RoundAtMember* story = bench.participant.stories().find(RoundId{Term{1}, sequence});
+    BOOST_REQUIRE(story != nullptr);
+    return *story;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_members_story_goes_from_the_query_to_the_application) {
+    Bench bench;
+    bench.participant.distance_measured(bench.now, LogIndex{0}, 1.5);
+    bench.now = at(1010ms);
+    bench.query(1, 1);  // waits for the record before it
+    bench.now = at(1020ms);
+    bench.query(1, 1);  // repeated: the first one counts
+    bench.now = at(1030ms);
+    bench.commit(Noop{});
+    bench.now = at(1050ms);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.now = at(1070ms);
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2}, result);
+    bench.participant.average_arrived(bench.now, peer(2), Blob{Term{1}, mean.round, mean.hash, result}, true);
+    bench.push(mean, result);
+    bench.now = at(1090ms);
+    bench.commit(Balance{mean});
+    const RoundAtMember& story = told(bench, 1);
+    BOOST_TEST((story.coordinator == peer(2)));
+    BOOST_TEST(story.own_distance.value() == 1.5);
+    BOOST_TEST((story.asked == at(1010ms) && story.accepted == at(1030ms) && story.contributed == at(1050ms)));
+    BOOST_TEST((story.average_received == at(1070ms) && story.applied == at(1090ms) && !story.dropped));
+    BOOST_TEST(story.contributions == 1U);
+    BOOST_TEST((story.bytes_sent == 8U && story.bytes_received == 8U));
+    BOOST_TEST(!story.awaited);
+}
+
+BOOST_AUTO_TEST_CASE(a_members_story_tells_a_dropped_round_from_one_that_was_fetched) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.now = at(2s);
+    bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 1}});
+    BOOST_TEST((told(bench, 1).dropped == at(2s) && !told(bench, 1).applied));
+    BOOST_TEST(told(bench, 1).drop_reason == "the coordinator dropped the round");
+    BOOST_TEST(!told(bench, 1).own_distance);  // asked, but not over its threshold
+
+    bench.now = at(3s);
+    bench.query(2, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 2}, model({2, 0}));
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(2, {1, 2}, result);
+    bench.commit(Balance{mean});  // before the average has come
+    BOOST_TEST((told(bench, 2).awaited == mean.hash && !told(bench, 2).applied));
+    bench.now = at(4s);
+    bench.participant.average_arrived(bench.now, peer(3), Blob{Term{1}, {}, mean.hash, result}, false);
+    bench.push(mean, result);
+    bench.apply();
+    BOOST_TEST((told(bench, 2).average_received == at(4s) && told(bench, 2).applied == at(4s)));
+    BOOST_TEST((told(bench, 2).coordinator == peer(2)));  // not who served the blob
+}
+
+BOOST_AUTO_TEST_CASE(stories_are_joined_under_their_round_and_the_hundred_and_first_forgets_the_first) {
+    RoundBook book;
+    book.coordinated(Term{3}, peer(2));
+    book.coordinated(Term{3}, std::nullopt);  // lost: who it was is still known
+    for (std::uint64_t sequence = 1; sequence <= limits::rounds_remembered; ++sequence)
+        book.decided(at(1s), LogIndex{sequence}, {Term{3}, Balance{average(3, sequence, {1, 2})}});
+    book.decided(at(1s), LogIndex{200}, {Term{3}, Noop{}});  // no round
+    RoundsAtCoordinator at_coordinator;
+    RoundsAtMember at_member;
+    at_member.at({Term{3}, 7}).own_distance = 4.0;
+    auto stories = book.stories(at_coordinator, at_member);
+    BOOST_REQUIRE(stories.size() == limits::rounds_remembered);
+    BOOST_TEST((stories[0].id == RoundId{Term{3}, 1} && stories[0].coordinator == peer(2)));
+    BOOST_TEST((stories[6].at_member && stories[6].decision && !stories[6].at_coordinator));
+    BOOST_TEST(!stories[5].at_member);
+
+    at_coordinator.at({Term{4}, 1}).drop_reason = "nobody answered";  // of an own term, not decided
+    stories = book.stories(at_coordinator, at_member);
+    BOOST_REQUIRE(stories.size() == limits::rounds_remembered);
+    BOOST_TEST((stories.front().id == RoundId{Term{3}, 2}));
+    BOOST_TEST((stories.back().id == RoundId{Term{4}, 1} && !stories.back().coordinator));
 }

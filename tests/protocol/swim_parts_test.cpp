@@ -302,8 +302,8 @@ BOOST_AUTO_TEST_CASE(small_groups_want_fewer_confirmations_and_large_ones_wait_l
     BOOST_TEST(confirmations_wanted(500) == 3U);
     BOOST_TEST((Suspicion(at(0s), peer(1), 5s, 30s, 0).timeout() == 5s));
     BOOST_TEST((suspicion_min(SwimTiming{}, 5) == 5s));
-    BOOST_TEST((suspicion_min(SwimTiming{}, 50) >= 5s && suspicion_min(SwimTiming{}, 50) < 5200ms));
-    BOOST_TEST((suspicion_min(SwimTiming{}, 100) == 6s));
+    BOOST_TEST((suspicion_min(SwimTiming{}, 50) > 6700ms && suspicion_min(SwimTiming{}, 50) < 6800ms));
+    BOOST_TEST((suspicion_min(SwimTiming{}, 100) == 8s));
     BOOST_TEST((push_pull_interval(SwimTiming{}, 32) == 30s));
     BOOST_TEST((push_pull_interval(SwimTiming{}, 64) == 60s));
 }

@@ -14,6 +14,17 @@ BOOST_AUTO_TEST_CASE(an_id_survives_its_text) {
     BOOST_TEST(id.short_text() == id.text().substr(0, 8));
 }
 
+BOOST_AUTO_TEST_CASE(ids_are_in_the_order_of_their_bytes) {
+    for (std::size_t place = 0; place < Bytes32{}.size(); ++place) {
+        PeerId less, more;
+        less.bytes.fill(7);
+        more.bytes.fill(7);
+        more.bytes[place] = 200;
+        if (place + 1 < more.bytes.size()) less.bytes[place + 1] = 255;  // counts less than the byte before
+        BOOST_TEST((less < more && more > less && less != more && less == less));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(base32_follows_rfc_4648) {
     PeerId id;  // "foobar" of RFC 4648 section 10, lower case, continued by zeros
     const std::string_view sample = "foobar";

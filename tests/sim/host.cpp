@@ -78,6 +78,7 @@ void Host::crash(const char* reason) {
     peer_.reset();
     learner_.reset();
     commands_.clear();
+    waiting_.clear();
     writes_ = 0;
     wake_at_ = never;
     group_.network.host_died(number_);
@@ -99,30 +100,35 @@ void Host::jump_clock(Duration forward) {
 void Host::recover_speed() {
     paused_until_ = Instant{};
     slow_until_ = Instant{};
+    if (!waiting_.empty()) wake_for_waiting();
 }
 
+// In the order in which they came, whatever holds them up: an older checkpoint that overtakes a newer one is nothing that a
+// process which stops for a while can do.
 void Host::when_awake(std::function<void()> action) {
     if (!up()) return;
-    const Instant now = group_.queue.now();
-    if (!awake()) {
-        group_.queue.at(paused_until_, [this, life = life_, action = std::move(action)] {
-            if (life == life_) when_awake(action);
-        });
-    } else if (!is_slow() && busy_until_ <= now) {
-        action();
-    } else {
-        busy_until_ = std::max(busy_until_, now) + (is_slow() ? input_cost_ : Duration::zero());
-        run_at(busy_until_, std::move(action));
-    }
+    if (waiting_.empty() && awake() && !is_slow() && busy_until_ <= group_.queue.now()) return action();
+    if (is_slow()) busy_until_ = std::max(busy_until_, group_.queue.now()) + input_cost_;
+    waiting_.push_back({busy_until_, std::move(action)});
+    if (waiting_.size() == 1) wake_for_waiting();
 }
 
-// In its turn, and after a pause that begins meanwhile.
-void Host::run_at(Instant when, std::function<void()> action) {
-    group_.queue.at(when, [this, life = life_, action = std::move(action)] {
-        if (life != life_) return;
-        if (awake()) action();
-        else run_at(paused_until_, action);
+void Host::wake_for_waiting() {
+    const Instant due = std::max({group_.queue.now(), paused_until_, waiting_.front().due});
+    group_.queue.at(due, [this, life = life_] {
+        if (life == life_) take_waiting();
     });
+}
+
+void Host::take_waiting() {
+    const std::uint64_t life = life_;
+    while (!waiting_.empty() && awake() && waiting_.front().due <= group_.queue.now()) {
+        const std::function<void()> action = std::move(waiting_.front().action);
+        waiting_.pop_front();
+        action();
+        if (life != life_) return;
+    }
+    if (!waiting_.empty()) wake_for_waiting();
 }
 
 void Host::after(Duration delay, std::function<void()> action) {

@@ -77,7 +77,8 @@ private:
     [[nodiscard]] Instant local_now() const { return clock_.reading(group_.queue.now()); }
     [[nodiscard]] bool is_slow() const { return group_.queue.now() < slow_until_; }
     void after(Duration delay, std::function<void()> action);  // in this life only
-    void run_at(Instant when, std::function<void()> action);
+    void wake_for_waiting();
+    void take_waiting();
     template <class Input>
     void input(Input&& deliver, bool stale = false);
 
@@ -106,6 +107,11 @@ private:
     std::int64_t slowness_ = 1;
     Duration input_cost_{};
     Instant busy_until_{};            // with inputs, while slow
+    struct Waiting {
+        Instant due;
+        std::function<void()> action;
+    };
+    std::deque<Waiting> waiting_;     // while paused or busy
     std::int64_t clock_drift_ = 0;    // millionths
     LocalClock clock_;
     std::optional<Peer> peer_;
