@@ -6,6 +6,7 @@
 #include "daemon/model/initial_model.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
+#include "protocol/log/compaction.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -26,18 +27,16 @@ std::unexpected<ExitReason> ends_with(const StorageError& error) {
     return ends_with(exit_storage, error);
 }
 
-// The reference that a peer with every record up to `applied` in its weights measures its distance to. Its
-// blob may be missing after damage: then the first one stands in until the protocol has fetched it.
+// The reference that a peer with every record up to `applied` in its weights measures its distance to.
+// Its blob may be missing after damage, or be unknown: then the first one stands in until the protocol has fetched the
+// reference in force.
 StorageResult<SharedModel> reference_at(const StateDirectory::Opened& opened, LogIndex applied,
                                         SharedModel initial) {
-    for (std::size_t i = std::min<std::size_t>(applied.value, opened.records.size()); i-- > 0;) {
-        const Record& record = opened.records[i];
-        if (!record.is_reference()) continue;
-        auto model = opened.state.blobs.load(record.average()->hash);
-        if (!model) return std::unexpected(model.error());
-        return *model ? std::move(*model) : initial;
-    }
-    return initial;
+    const auto hash = reference_hash_at(RecordLog(opened.records, opened.base), applied);
+    if (!hash) return initial;
+    auto model = opened.state.blobs.load(*hash);
+    if (!model) return std::unexpected(model.error());
+    return *model ? std::move(*model) : initial;
 }
 
 // An imported model instead of the config's initialisation, if there is one.
@@ -82,12 +81,13 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
     auto loaded = restore(*learner, opened->state.checkpoints);
     if (!loaded) return ends_with(loaded.error());
     AppliedState applied = loaded->checkpoint ? loaded->checkpoint->applied : AppliedState{};
-    if (applied.applied.value > opened->records.size())
+    const std::uint64_t last_record = opened->base.index.value + opened->records.size();
+    if (applied.applied.value > last_record)
         return ends_with(
             exit_state_damaged,
             Error{config.peer.state_directory.string() + ": the checkpoint holds record " +
                   std::to_string(applied.applied.value) + " but the log ends at " +
-                  std::to_string(opened->records.size()) + ": the log has lost records" + lost_log_remedy});
+                  std::to_string(last_record) + ": the log has lost records" + lost_log_remedy});
     auto reference = reference_at(*opened, applied.applied, initial);
     if (!reference) return ends_with(reference.error());
 
@@ -99,7 +99,8 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
                              .records = std::move(opened->records),
                              .applied = std::move(applied),
                              .blobs = std::move(opened->blobs),
-                             .incarnation = opened->state.incarnation};
+                             .incarnation = opened->state.incarnation,
+                             .base = std::move(opened->base)};
     return Recovered{.state = std::move(opened->state),
                      .identity = std::move(*identity),
                      .secret = std::move(*secret),

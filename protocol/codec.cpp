@@ -13,6 +13,8 @@ using msgpack_fields::Packer;
 using msgpack_fields::to_bytes;
 using msgpack_fields::unpack;
 
+constexpr std::size_t served_fields = 5;
+
 // --- writing ------------------------------------------------------------------------------------------
 
 void pack(Packer& out, const RoundId& round) {
@@ -38,6 +40,29 @@ void pack(Packer& out, const Record& record) {
     out.pack_uint64(record.term.value);
     out.pack_uint8(static_cast<std::uint8_t>(record.content.index()));
     if (average != nullptr) pack(out, *average);
+}
+
+// [index, term, reference, reference round, its hash, latest round, violations, full rounds, partial rounds,
+//  [member, index, round, hash, ...]], a round being two numbers
+void pack(Packer& out, const HistorySnapshot& history) {
+    out.pack_array(12);
+    out.pack_uint64(history.index.value);
+    out.pack_uint64(history.term.value);
+    out.pack_uint64(history.reference.value);
+    pack(out, history.reference_round);
+    pack(out, history.reference_hash.bytes);
+    pack(out, history.latest_round);
+    out.pack_uint64(history.violations);
+    out.pack_uint64(history.rounds_full);
+    out.pack_uint64(history.rounds_partial);
+    CHECK(history.served.size() <= limits::members_max);
+    out.pack_array(static_cast<std::uint32_t>(history.served.size() * served_fields));
+    for (const auto& [member, served] : history.served) {
+        pack(out, member.bytes);
+        out.pack_uint64(served.index.value);
+        pack(out, served.round);
+        pack(out, served.hash.bytes);
+    }
 }
 
 // 1 and 3 were request_vote and append of version 1.
@@ -92,6 +117,11 @@ struct FieldWriter {
         out.pack_uint64(m.term.value);
         m.accepted ? out.pack_true() : out.pack_false();
         out.pack_uint64(m.match.value);
+    }
+    void operator()(const Snapshot& m) const {
+        start(19, 2);
+        out.pack_uint64(m.term.value);
+        pack(out, m.history);
     }
     void operator()(const ViolationNotice& m) const {
         start(5, 2);
@@ -214,6 +244,51 @@ Record read_record(FieldReader& in) {
     return record;
 }
 
+void read_served(FieldReader& list, HistorySnapshot& history) {
+    if (list.left() % served_fields != 0 || list.left() / served_fields > limits::members_max) list.fail("length");
+    while (list.left() != 0) {
+        const PeerId member{list.bytes32("member")};
+        Served served;
+        served.index.value = list.unsigned_number("index");
+        served.round = list.round("round");
+        served.hash.bytes = list.bytes32("hash");
+        const bool is_ordered = history.served.empty() || history.served.rbegin()->first < member;
+        if (!is_ordered || served.index == LogIndex{} || served.index > history.index) return list.fail("order or index");
+        history.served.emplace_hint(history.served.end(), member, served);
+    }
+}
+
+HistorySnapshot read_history(FieldReader& in) {
+    HistorySnapshot history;
+    history.index.value = in.unsigned_number("index");
+    history.term.value = in.unsigned_number("term");
+    history.reference.value = in.unsigned_number("reference");
+    history.reference_round = in.round("reference_round");
+    history.reference_hash.bytes = in.bytes32("reference_hash");
+    history.latest_round = in.round("latest_round");
+    history.violations = in.unsigned_number("violations");
+    history.rounds_full = in.unsigned_number("rounds_full");
+    history.rounds_partial = in.unsigned_number("rounds_partial");
+    if (history.reference > history.index) in.fail("reference");
+    const msgpack::object* served = in.array("served");
+    if (served == nullptr) return history;
+    FieldReader list(*served, "served");
+    read_served(list, history);
+    in.absorb(list.finish());
+    return history;
+}
+
+Snapshot read_snapshot(FieldReader& in) {
+    Snapshot m;
+    m.term.value = in.unsigned_number("term");
+    const msgpack::object* history = in.array("history");
+    if (history == nullptr) return m;
+    FieldReader fields(*history, "history");
+    m.history = read_history(fields);
+    in.absorb(fields.finish());
+    return m;
+}
+
 Append read_append(FieldReader& in) {
     Append m;
     m.term.value = in.unsigned_number("term");
@@ -257,6 +332,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
             return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
                                in.boolean("is_transfer")};
         case 18: return read_append(in);
+        case 19: return read_snapshot(in);
         default: return std::nullopt;
     }
 }
@@ -372,6 +448,22 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
     Record record = read_record(in);
     if (const auto error = in.finish()) return std::unexpected(*error);
     return record;
+}
+
+Bytes encode(const HistorySnapshot& history) {
+    msgpack::sbuffer buffer;
+    Packer out(buffer);
+    pack(out, history);
+    return to_bytes(buffer);
+}
+
+Result<HistorySnapshot> decode_history(std::span<const std::byte> bytes) {
+    auto handle = unpack(bytes);
+    if (!handle) return std::unexpected(handle.error());
+    FieldReader in(handle->get(), "history");
+    HistorySnapshot history = read_history(in);
+    if (const auto error = in.finish()) return std::unexpected(*error);
+    return history;
 }
 
 }  // namespace parley

@@ -30,5 +30,7 @@ Result<Hello> decode_hello(std::span<const std::byte> bytes);
 // For the write-ahead log.
 Bytes encode(const Record& record);
 Result<Record> decode_record(std::span<const std::byte> bytes);
+Bytes encode(const HistorySnapshot& history);
+Result<HistorySnapshot> decode_history(std::span<const std::byte> bytes);
 
 }  // namespace parley

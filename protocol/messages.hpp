@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/log/history_snapshot.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/types.hpp"
 
@@ -47,6 +48,11 @@ struct AppendReply {
     Term term;
     bool accepted = false;
     LogIndex match;  // accepted: the log agrees up to here; refused: the sender should try no later than here
+};
+// Instead of an Append, to who lacks records that the coordinator has compacted: what they say. All of them are committed.
+struct Snapshot {
+    Term term;
+    HistorySnapshot history;
 };
 // To the successor: "stand for the next term now." Repeated with every heartbeat of a coordinator that hands over.
 struct TimeoutNow {
@@ -107,7 +113,7 @@ struct Heartbeat {
 };
 
 using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,
-                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow>;
+                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow, Snapshot>;
 
 // For counters and logs: "append", "contribution", ...
 const char* message_name(const Message& message);

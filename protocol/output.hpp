@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/log/history_snapshot.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/membership/swim_output.hpp"
 #include "protocol/messages.hpp"
@@ -37,20 +38,23 @@ struct AppliedState {
 
 struct PersistedState {
     HardState hard_state;
-    std::vector<Record> records;         // 1, 2, ...
+    std::vector<Record> records;         // after `base`
     AppliedState applied;                // from the same checkpoint as the weights
     std::set<ModelHash> blobs;           // whose content is on the disk and whole
     Incarnation incarnation;             // of this start
+    HistorySnapshot base{};              // stands for the records that were compacted
 };
 
 // --- output -------------------------------------------------------------------------------------------
 
-// 1. The write-ahead log: one durable step. Records from `first_index` on are replaced by `records`.
+// 1. The write-ahead log: one durable step. First `base` takes the place of the records up to its index, of which some may not
+// be there; then records from `first_index` on are replaced by `records`.
 struct PersistLog {
     std::optional<HardState> hard_state;
     std::optional<LogIndex> first_index;
     std::vector<Record> records;
-    bool empty() const { return !hard_state && !first_index; }
+    std::optional<HistorySnapshot> base{};
+    bool empty() const { return !hard_state && !first_index && !base; }
 };
 
 // 2. Blobs. Stored and loaded on a worker; the driver answers by blob_durable and blob_loaded.

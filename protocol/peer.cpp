@@ -14,6 +14,7 @@
 #include "protocol/limits.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/membership/membership.hpp"
+#include "protocol/peer_check.hpp"
 
 namespace parley {
 
@@ -69,6 +70,7 @@ struct Peer::Machines {
     [[nodiscard]] bool has_reference() const;
     void compare_reference(const PeerId& from, LogIndex version, const ModelHash& hash);
     void collect_garbage();
+    void compact_log();
 
     void receive(Instant now, const PeerId& from, const PreVote& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const PreVoteReply& m) { raft.step(now, from, m); }
@@ -76,6 +78,7 @@ struct Peer::Machines {
     void receive(Instant now, const PeerId& from, const RequestVote& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const VoteReply& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const Append& m);
+    void receive(Instant now, const PeerId& from, const Snapshot& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const AppendReply& m) { raft.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const ViolationNotice& m) { balancer.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const Query& m);
@@ -203,6 +206,7 @@ void Peer::Machines::collect_sends() {
     PersistLog& persist = output.persist;
     if (election.vote_changed || member.highest_round_changed)
         persist.hard_state = HardState{raft.vote().term, raft.vote().voted_for, participant.highest_round()};
+    if (election.base_changed) persist.base.emplace();  // filled in when it is taken
     if (election.first_changed)
         persist.first_index = std::min(persist.first_index.value_or(*election.first_changed), *election.first_changed);
     for (Send& send : election.sends) {
@@ -226,6 +230,8 @@ void Peer::Machines::collect_sends() {
 }
 
 void Peer::Machines::decide_records(Instant now) {
+    // A snapshot took the place of records that we never saw.
+    if (history.last() < raft.log().base().index) history = History(raft.log().base());
     while (history.last() < raft.commit()) {
         const LogIndex index = history.last().next();
         const Record& record = raft.log().at(index);
@@ -312,11 +318,21 @@ void Peer::Machines::collect_garbage() {
     std::set<ModelHash> in_use{participant.reference_hash()};
     if (const auto awaited = raft.awaited_blob()) in_use.insert(*awaited);
     // Decided, not applied here yet: after a start from an older checkpoint these are not our last average alone.
-    for (LogIndex index = participant.applied().next(); index <= history.last(); index = index.next()) {
+    const HistorySnapshot& base = raft.log().base();
+    if (const auto part = base.served.find(config.self); part != base.served.end() && participant.applied() < base.index)
+        in_use.insert(part->second.hash);
+    for (LogIndex index = std::max(participant.applied(), base.index).next(); index <= history.last(); index = index.next()) {
         const Average* average = raft.log().at(index).average();
         if (average != nullptr && average->includes(config.self)) in_use.insert(average->hash);
     }
     blobs.collect_garbage(raft.log(), history, applied_by, in_use);
+}
+
+// What is durably in our weights is needed here no more: members that have not applied it get it as a snapshot, which names
+// the average that each may lack.
+void Peer::Machines::compact_log() {
+    const LogIndex point = compaction_point(raft.log(), durably_applied, config.log_kept);
+    if (point > raft.log().base().index) raft.compact(fold(raft.log(), point));
 }
 
 void Peer::Machines::pump(Instant now) {
@@ -328,6 +344,7 @@ void Peer::Machines::pump(Instant now) {
         settle_round(now);
         if (const auto awaited = raft.awaited_blob()) blobs.want_durable(now, *awaited);
         collect_garbage();
+        compact_log();
         std::vector<PeerId> holders;
         std::ranges::copy_if(membership.reachable(), std::back_inserter(holders),
                              [this](const PeerId& id) { return id != config.self; });
@@ -346,35 +363,6 @@ void Peer::Machines::pump(Instant now) {
 // --- the peer ----------------------------------------------------------------------------------------------------
 
 namespace {
-
-std::optional<Error> check(const PeerConfig& config, const PersistedState& state) {
-    const auto wrong = [](const char* what) { return std::optional<Error>(Error{what}); };
-    if (config.voters.empty() || config.voters.size() > limits::members_max)
-        return wrong("a group has between 1 and 64 voters");
-    if (std::ranges::adjacent_find(config.voters) != config.voters.end()) return wrong("a voter is listed twice");
-    if (!std::ranges::binary_search(config.voters, config.self)) return wrong("this peer is not among the voters");
-    if (!(config.divergence_threshold > 0) || !std::isfinite(config.divergence_threshold))
-        return wrong("the divergence threshold must be above 0");
-    if (config.model_count < 1 || config.model_count > config.parameter_count)
-        return wrong("the model is larger than what is exchanged");
-    if (config.rounds_per_term < 1) return wrong("a coordinator decides at least one round in its term");
-    if (!config.initial_model || config.initial_model->size() != config.parameter_count || config.hash == nullptr)
-        return wrong("the initial model does not have the parameters that were promised");
-    if (state.applied.applied.value > state.records.size())
-        return wrong("the checkpoint is ahead of the log: the write-ahead log has lost records");
-    if (state.applied.pending && (!state.applied.pending->model ||
-                                  state.applied.pending->model->size() != config.parameter_count))
-        return wrong("the pending snapshot does not have the parameters of this model");
-    if (state.applied.pending && state.applied.pending->round > state.hard_state.highest_round)
-        return wrong("the pending snapshot is ahead of the log: the write-ahead log has lost an entry");
-    Term term;
-    for (const Record& record : state.records) {
-        if (record.term < term) return wrong("the terms of the log's records go backwards");
-        term = record.term;
-    }
-    if (term > state.hard_state.term) return wrong("the log has records of a term after the current one");
-    return std::nullopt;
-}
 
 swim::SwimConfig swim_config(const PeerConfig& config, const PersistedState& state, const ModelHash& fingerprint) {
     swim::SwimConfig swim{.id = config.self,
@@ -402,6 +390,9 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
     if (const auto error = check(config, state)) return std::unexpected(*error);
     const ModelHash initial_hash = config.hash(*config.initial_model);
     const LogIndex applied = state.applied.applied;
+    if (state.base.index == LogIndex{}) state.base.reference_hash = initial_hash;
+    const LogIndex committed = std::max(applied, state.base.index);
+    History history(state.base);
     const auto next_rng = [&rng] { return Rng(rng()); };
     auto membership = Membership::create({swim_config(config, state, initial_hash), config.timing.member_heartbeat},
                                          next_rng(), now);
@@ -410,9 +401,9 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .config = config,
         .membership = std::move(*membership),
         .raft = Raft({config.self, config.voters, config.timing},
-                     {state.hard_state.term, state.hard_state.voted_for}, std::move(state.records), applied,
+                     {state.hard_state.term, state.hard_state.voted_for}, RecordLog(std::move(state.records), std::move(state.base)), committed,
                      next_rng(), now),
-        .history = History(initial_hash),
+        .history = std::move(history),
         .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing),
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
                                     config.initial_model, initial_hash, config.timing},
@@ -436,7 +427,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .output = {}});
     for (const ModelHash& hash : state.blobs)
         machines->raft.blob_durable(hash);
-    for (LogIndex index{1}; index <= applied; index = index.next()) {
+    for (LogIndex index = machines->history.last().next(); index <= applied; index = index.next()) {
         machines->history.decide(index, machines->raft.log().at(index));
         machines->book.decided(std::nullopt, index, machines->raft.log().at(index));
     }
@@ -533,6 +524,9 @@ Instant Peer::next_deadline() const {
 
 PeerOutput Peer::take_output() {
     PersistLog& persist = machines_->output.persist;
+    const HistorySnapshot& base = machines_->raft.log().base();
+    if (persist.base) persist.base = base;
+    if (persist.first_index) persist.first_index = std::max(*persist.first_index, base.index.next());
     if (persist.first_index)
         persist.records = machines_->raft.log().slice(*persist.first_index, std::size_t(-1));
     return std::exchange(machines_->output, {});
@@ -586,6 +580,7 @@ PeerPosition Peer::position() const {
 }
 
 const std::vector<Record>& Peer::records() const { return machines_->raft.log().records(); }
+const HistorySnapshot& Peer::log_base() const { return machines_->raft.log().base(); }
 
 void Peer::check_invariants() const {
     machines_->membership.check_invariants();

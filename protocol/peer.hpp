@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "protocol/averaging/round_story.hpp"
+#include "protocol/log/compaction.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/output.hpp"
@@ -52,6 +53,7 @@ struct PeerConfig {
     HashFunction hash = nullptr;
     Timing timing;
     std::uint64_t rounds_per_term = 1;   // decided ones, after which the coordinator hands over; >= 1
+    LogKept log_kept{};                  // of the log; the rest is compacted
 };
 
 // --- status -------------------------------------------------------------------------------------------
@@ -127,8 +129,9 @@ public:
     // Members whose answer something in here waits for; all of them are reachable.
     [[nodiscard]] std::set<PeerId> awaited() const;
     [[nodiscard]] PeerPosition position() const;
-    // The whole log, for tests and for `status`: index 1 is records()[0].
+    // The log, for tests and for `status`: records()[0] has the index after log_base().index.
     [[nodiscard]] const std::vector<Record>& records() const;
+    [[nodiscard]] const HistorySnapshot& log_base() const;
     // Aborts on a contradiction inside; the simulator calls it after every input.
     void check_invariants() const;
 

@@ -15,7 +15,6 @@ namespace parley::daemon {
 namespace {
 
 constexpr std::string_view log_magic = "PARLEYWL";
-constexpr std::uint32_t log_version = 1;
 constexpr std::size_t file_header_bytes = 8 + 4 + 4 + 32 + 8;
 constexpr std::size_t frame_header_bytes = 8 + 8 + 4 + 8;  // checksum of the rest, sequence, length, checksum
 constexpr std::size_t sector_bytes = 512;                  // written whole or not at all
@@ -25,6 +24,7 @@ constexpr std::uint8_t end_mark = 0xa5;
 constexpr std::uint8_t has_hard_state = 1;
 constexpr std::uint8_t has_vote = 2;
 constexpr std::uint8_t has_records = 4;
+constexpr std::uint8_t has_base = 8;
 
 std::uint64_t checksum(ByteSpan bytes) {
     std::array<unsigned char, crypto_generichash_BYTES_MIN> digest;
@@ -61,13 +61,29 @@ HardState read_hard_state(ByteReader& reader, std::uint8_t flags) {
     return state;
 }
 
+Result<void> read_base(ByteReader& reader, LogContents& contents) {
+    const auto length = reader.get<std::uint32_t>();
+    const ByteSpan bytes = reader.get_bytes(length);
+    if (reader.failed()) return failure("the base of the log ends early");
+    auto base = decode_history(bytes);
+    if (!base) return std::unexpected(base.error());
+    if (base->index <= contents.base.index) return failure("the base of the log goes back");
+    const auto dropped = static_cast<std::ptrdiff_t>(
+        std::min<std::uint64_t>(base->index.value - contents.base.index.value, contents.records.size()));
+    contents.records.erase(contents.records.begin(), contents.records.begin() + dropped);
+    contents.record_bytes.erase(contents.record_bytes.begin(), contents.record_bytes.begin() + dropped);
+    contents.base = std::move(*base);
+    return {};
+}
+
 Result<void> read_records(ByteReader& reader, LogContents& contents) {
     const auto first_index = reader.get<std::uint64_t>();
     const auto count = reader.get<std::uint32_t>();
-    if (reader.failed() || first_index == 0 || first_index > contents.records.size() + 1)
+    const std::uint64_t base = contents.base.index.value;
+    if (reader.failed() || first_index <= base || first_index - base > contents.records.size() + 1)
         return failure("records are missing before record " + std::to_string(first_index));
-    contents.records.resize(static_cast<std::size_t>(first_index - 1));
-    contents.record_bytes.resize(static_cast<std::size_t>(first_index - 1));
+    contents.records.resize(static_cast<std::size_t>(first_index - base - 1));
+    contents.record_bytes.resize(static_cast<std::size_t>(first_index - base - 1));
     for (std::uint32_t number = 0; number < count; ++number) {
         const auto length = reader.get<std::uint32_t>();
         const ByteSpan bytes = reader.get_bytes(length);
@@ -84,6 +100,8 @@ Result<void> read_content(ByteSpan content, LogContents& contents) {
     ByteReader reader(content);
     const auto flags = reader.get<std::uint8_t>();
     if ((flags & has_hard_state) != 0) contents.hard_state = read_hard_state(reader, flags);
+    if ((flags & has_base) != 0)
+        if (auto read = read_base(reader, contents); !read) return read;
     if ((flags & has_records) != 0)
         if (auto read = read_records(reader, contents); !read) return read;
     if (reader.get<std::uint8_t>() != end_mark || !reader.complete())
@@ -128,7 +146,8 @@ bool was_never_finished(ByteSpan file, std::size_t begin, const std::optional<Fr
     return has_unwritten_sector(file, begin, file.size()) && !has_later_frame(file, begin, expected_sequence);
 }
 
-Result<void> check_file_header(ByteSpan file, const PeerId& owner) {
+// The version.
+Result<std::uint32_t> check_file_header(ByteSpan file, const PeerId& owner) {
     if (file.size() < file_header_bytes) return failure("it is shorter than its header");
     ByteReader reader(file.first(file_header_bytes));
     const ByteSpan magic = reader.get_bytes(log_magic.size());
@@ -139,12 +158,12 @@ Result<void> check_file_header(ByteSpan file, const PeerId& owner) {
     const PeerId found{reader.get_array<32>()};
     if (reader.get<std::uint64_t>() != checksum(file.first(file_header_bytes - 8)))
         return failure("the checksum of its header does not fit");
-    if (version != log_version)
+    if (version < 1 || version > log_version)
         return failure("it has format version " + std::to_string(version) + ", this program reads " +
                        std::to_string(log_version));
     if (found != owner)
         return failure("it belongs to peer " + found.text() + ", the identity here is " + owner.text());
-    return {};
+    return version;
 }
 
 }  // namespace
@@ -164,12 +183,17 @@ LogFrame make_log_frame(std::uint64_t sequence, const PersistLog& change) {
     ByteWriter content;
     const bool vote = change.hard_state && change.hard_state->voted_for;
     content.put(static_cast<std::uint8_t>((change.hard_state ? has_hard_state : 0) | (vote ? has_vote : 0) |
-                                          (change.first_index ? has_records : 0)));
+                                          (change.first_index ? has_records : 0) | (change.base ? has_base : 0)));
     if (change.hard_state) {
         content.put(change.hard_state->term.value);
         if (vote) content.put_array(change.hard_state->voted_for->bytes);
         content.put(change.hard_state->highest_round.term.value);
         content.put(change.hard_state->highest_round.sequence);
+    }
+    if (change.base) {
+        const Bytes bytes = encode(*change.base);
+        content.put(static_cast<std::uint32_t>(bytes.size()));
+        content.put_bytes(bytes);
     }
     if (change.first_index) {
         content.put(change.first_index->value);
@@ -197,8 +221,10 @@ LogFrame make_log_frame(std::uint64_t sequence, const PersistLog& change) {
 }
 
 Result<LogContents> read_log(ByteSpan file, const PeerId& owner) {
-    if (auto checked = check_file_header(file, owner); !checked) return std::unexpected(checked.error());
+    const auto version = check_file_header(file, owner);
+    if (!version) return std::unexpected(version.error());
     LogContents contents;
+    contents.version = *version;
     std::size_t at = file_header_bytes;
     while (at < file.size()) {
         const auto header = read_frame_header(file.subspan(at));

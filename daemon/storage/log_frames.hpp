@@ -12,6 +12,7 @@
 namespace parley::daemon {
 
 constexpr std::size_t log_frame_bytes_max = std::size_t{1} << 24;
+constexpr std::uint32_t log_version = 2;  // 1 had no base; it is read as well
 
 // Begins every log: magic, version, owner, checksum.
 FileBytes log_file_header(const PeerId& owner);
@@ -24,8 +25,10 @@ LogFrame make_log_frame(std::uint64_t sequence, const PersistLog& change);
 
 struct LogContents {
     HardState hard_state;
-    std::vector<Record> records;
+    HistorySnapshot base;         // stands for the records before
+    std::vector<Record> records;  // after the base
     std::vector<std::uint32_t> record_bytes;
+    std::uint32_t version = 0;    // of the file's format
     std::uint64_t next_sequence = 1;
     std::uint64_t whole_bytes = 0;  // up to here everything is sound; what follows was never finished
 };

@@ -50,6 +50,7 @@ StorageResult<StateDirectory::Opened> StateDirectory::open(const std::filesystem
     Opened opened{{std::move(*lock), std::move(log->log), std::move(blobs->store), CheckpointStore(directory), MemberBook(directory),
                    Incarnation{*starts + 1}},
                   log->hard_state,
+                  std::move(log->base),
                   std::move(log->records),
                   std::move(blobs->blobs),
                   {}};

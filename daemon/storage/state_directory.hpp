@@ -35,6 +35,7 @@ struct StateDirectory {
 struct StateDirectory::Opened {
     StateDirectory state;
     HardState hard_state;
+    HistorySnapshot base;  // stands for the records before
     std::vector<Record> records;
     std::set<ModelHash> blobs;
     std::vector<std::string> notes;  // what recovery cut off or removed: one warning each for the log

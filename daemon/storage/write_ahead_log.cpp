@@ -23,13 +23,15 @@ FileBytes rewritten_log(const PeerId& owner, const LogContents& contents, std::u
         const LogFrame frame = make_log_frame(next_sequence++, change);
         bytes.insert(bytes.end(), frame.bytes.begin(), frame.bytes.end());
     };
-    add(PersistLog{.hard_state = contents.hard_state, .first_index = std::nullopt, .records = {}});
+    PersistLog state{.hard_state = contents.hard_state, .first_index = std::nullopt, .records = {}};
+    if (contents.base.index != LogIndex{}) state.base = contents.base;
+    add(state);
     const auto& records = contents.records;
     for (std::size_t first = 0; first < records.size(); first += records_per_frame_max) {
         const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
         const std::size_t count = std::min(records_per_frame_max, records.size() - first);
         add(PersistLog{.hard_state = std::nullopt,
-                       .first_index = LogIndex{first + 1},
+                       .first_index = LogIndex{contents.base.index.value + first + 1},
                        .records = {begin, begin + static_cast<std::ptrdiff_t>(count)}});
     }
     return bytes;
@@ -74,16 +76,18 @@ StorageResult<WriteAheadLog::Opened> WriteAheadLog::open(const std::filesystem::
     log.size_bytes_ = contents->whole_bytes;
     log.next_sequence_ = contents->next_sequence;
     if (auto durable = log.make_durable(*contents); !durable) return std::unexpected(durable.error());
+    log.base_ = contents->base.index;
     log.record_bytes_ = std::move(contents->record_bytes);
     log.live_bytes_ = std::accumulate(log.record_bytes_.begin(), log.record_bytes_.end(), std::uint64_t{0});
-    return Opened{std::move(log), contents->hard_state, std::move(contents->records), std::move(note)};
+    return Opened{std::move(log), contents->hard_state, std::move(contents->base), std::move(contents->records),
+                  std::move(note)};
 }
 
 // What was read may have been in memory only: a process that was killed leaves writes without their sync.
 // And after a sync that failed the pages count as clean: another sync would succeed without writing them.
 StorageResult<void> WriteAheadLog::make_durable(const LogContents& contents) {
     const bool has_entries = contents.next_sequence > 1;
-    if (has_entries) return write_anew(contents);
+    if (has_entries || contents.version != log_version) return write_anew(contents);
     if (::fdatasync(file_.number()) != 0) return system_failure("sync", path_, errno);
     return {};
 }
@@ -94,28 +98,42 @@ StorageResult<void> WriteAheadLog::append(const PersistLog& change) {
             {path_.string() + " could not be synced before, so nothing more is written; start parleyd again"},
             StorageFailure::system});
     if (change.empty()) return {};
+    const LogIndex base = change.base ? change.base->index : base_;
+    const LogIndex end = std::max(base, LogIndex{base_.value + record_bytes_.size()}).next();
+    CHECK(!change.base || base > base_);
     if (change.first_index)
-        CHECK(change.first_index->value >= 1 && change.first_index->value <= record_bytes_.size() + 1);
+        CHECK(*change.first_index > base && *change.first_index <= end);
     else
         CHECK(change.records.empty());
 
     const LogFrame frame = make_log_frame(next_sequence_, change);
     if (auto written = write_durably(frame.bytes); !written) return written;
     ++next_sequence_;
-    if (change.first_index) {
-        while (record_bytes_.size() >= change.first_index->value) {
-            live_bytes_ -= record_bytes_.back();
-            record_bytes_.pop_back();
-        }
-        for (const std::uint32_t bytes : frame.record_bytes) {
-            record_bytes_.push_back(bytes);
-            live_bytes_ += bytes;
-        }
-    }
+    count(change, frame.record_bytes);
     // The change is durable already: a failure to save space is no failure, unless it left doubt.
     if (is_mostly_garbage())
         if (auto compacted = compact(); !compacted && broken_) return compacted;
     return {};
+}
+
+// Which bytes of the file still say something.
+void WriteAheadLog::count(const PersistLog& change, const std::vector<std::uint32_t>& record_bytes) {
+    if (change.base) {
+        const std::uint64_t gone = std::min<std::uint64_t>(change.base->index.value - base_.value, record_bytes_.size());
+        const auto kept = record_bytes_.begin() + static_cast<std::ptrdiff_t>(gone);
+        live_bytes_ -= std::accumulate(record_bytes_.begin(), kept, std::uint64_t{0});
+        record_bytes_.erase(record_bytes_.begin(), kept);
+        base_ = change.base->index;
+    }
+    if (!change.first_index) return;
+    while (base_.value + record_bytes_.size() >= change.first_index->value) {
+        live_bytes_ -= record_bytes_.back();
+        record_bytes_.pop_back();
+    }
+    for (const std::uint32_t bytes : record_bytes) {
+        record_bytes_.push_back(bytes);
+        live_bytes_ += bytes;
+    }
 }
 
 StorageResult<void> WriteAheadLog::write_durably(ByteSpan bytes) {

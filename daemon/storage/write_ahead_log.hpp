@@ -1,4 +1,5 @@
-// The peer's promises: term, vote, highest round, records. `append` returns when they are on the disk.
+// The peer's promises: term, vote, highest round, records, and what stands for those that were compacted. `append`
+// returns when they are on the disk.
 //
 // File: a header (magic, version, the peer it belongs to), then frames. A frame is one PersistLog: header
 // (checksum of the header, sequence number, length and checksum of the content) and content. One append is
@@ -39,7 +40,8 @@ public:
     static StorageResult<Opened> open(const std::filesystem::path& file, const PeerId& owner,
                                       IfAbsent if_absent);
 
-    // Durable when it returns without an error. After an error of the write nothing has changed and it may be
+    // Durable when it returns without an error: a new base too, which is an entry as any other, so what it replaces goes
+    // when the file is written anew. After an error of the write nothing has changed and it may be
     // tried again; after an error of the sync the disk's state is unknown and every further call is refused:
     // end the process, the next start reads what is there.
     StorageResult<void> append(const PersistLog& change);
@@ -54,12 +56,14 @@ private:
     StorageResult<void> make_durable(const LogContents& contents);
     StorageResult<void> write_anew(const LogContents& contents);
     bool is_mostly_garbage() const;
+    void count(const PersistLog& change, const std::vector<std::uint32_t>& record_bytes);
 
     std::filesystem::path path_;
     PeerId owner_;
     FileDescriptor file_;
     std::uint64_t size_bytes_ = 0;
     std::uint64_t next_sequence_ = 1;
+    LogIndex base_;                            // the records before are gone
     std::vector<std::uint32_t> record_bytes_;  // encoded length of each live record
     std::uint64_t live_bytes_ = 0;             // their sum
     bool broken_ = false;
@@ -68,7 +72,8 @@ private:
 struct WriteAheadLog::Opened {
     WriteAheadLog log;
     HardState hard_state;
-    std::vector<Record> records;  // 1, 2, ...
+    HistorySnapshot base;         // stands for the records before
+    std::vector<Record> records;  // after the base
     std::string note;             // what was cut off; empty: nothing
 };
 

@@ -129,7 +129,7 @@ void BlobTable::collect_garbage(const RecordLog& log, const History& history,
         if (const Average* average = log.at(index).average()) needed.insert(average->hash);
     for (const auto& [member, served] : history.served()) {
         const auto known = applied.find(member);
-        if (known == applied.end() || known->second < served) needed.insert(log.at(served).average()->hash);
+        if (known == applied.end() || known->second < served.index) needed.insert(served.hash);
     }
     std::erase_if(memory_, [&](const auto& entry) { return !needed.contains(entry.first); });
     std::erase_if(fetches_, [&](const auto& entry) { return !needed.contains(entry.first); });

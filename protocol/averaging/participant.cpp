@@ -153,7 +153,7 @@ void Participant::average_arrived(Instant now, const PeerId& from, const Blob& b
 // --- applying ---------------------------------------------------------------------------------------------
 
 void Participant::apply(Instant now, const RecordLog& log, const History& history, BlobTable& blobs) {
-    while (applied_ < history.last() && apply_record(now, applied_.next(), log, history, blobs)) {}
+    while (applied_ < history.last() && apply_step(now, next_step(log), history, blobs)) {}
     if (applied_ == history.last()) renew_reference(now, history, blobs);
     if (deferred_ && applied_ >= deferred_->query.base) {
         const Asked asked = *std::exchange(deferred_, std::nullopt);
@@ -162,50 +162,69 @@ void Participant::apply(Instant now, const RecordLog& log, const History& histor
     }
 }
 
-// False: a blob is missing; it is on its way.
-bool Participant::apply_record(Instant now, LogIndex index, const RecordLog& log, const History& history,
-                               BlobTable& blobs) {
+Participant::Step Participant::next_step(const RecordLog& log) const {
+    const HistorySnapshot& base = log.base();
+    if (applied_ < base.index) {
+        // Of what was compacted at most one average can be ours and not in our weights: the last, for we contributed to it from
+        // a checkpoint that holds everything before.
+        Step step{base.index, base.latest_round, std::nullopt, {}};
+        const auto served = base.served.find(config_.self);
+        if (served != base.served.end() && served->second.index > applied_) step.part = served->second;
+        if (base.reference > applied_) step.reference = base.reference;
+        return step;
+    }
+    const LogIndex index = applied_.next();
     const Record& record = log.at(index);
     const Average* average = record.average();
-    const bool is_member = average != nullptr && average->includes(config_.self);
-    const bool takes_part = is_member && pending_ && pending_->round == average->round;
+    Step step{index, average != nullptr ? average->round : RoundId{record.term, 0}, std::nullopt, {}};
+    if (average != nullptr && average->includes(config_.self)) step.part = Served{index, average->round, average->hash};
+    if (record.is_reference()) step.reference = index;
+    return step;
+}
+
+// False: a blob is missing; it is on its way.
+bool Participant::apply_step(Instant now, const Step& step, const History& history, BlobTable& blobs) {
+    const bool takes_part = step.part && pending_ && pending_->round == step.part->round;
     // A reference that a later one has replaced need not be fetched any more.
-    const bool is_reference = record.is_reference() && index == history.reference();
-    ApplyRecord command{index, {}, nullptr, nullptr, nullptr, false};
-    if (takes_part || is_reference) {
-        const SharedModel model = blobs.want(now, average->hash);
-        const bool is_lost = model == nullptr && !is_reference && blobs.is_lost(now, average->hash, config_.voters - 1);
-        if (model == nullptr) stories_.at(average->round).awaited = average->hash;
-        if (model == nullptr && !is_lost) return false;
-        if (is_lost) output_.alarms.push_back({"no peer holds the average of a round any more"});
-        if (takes_part && model != nullptr) {
-            command.round = average->round;
-            command.average = model;
-            command.snapshot = pending_->model;
-        }
-        if (is_reference) {
-            command.reference = model;
-            set_reference(history, index, model);
+    const bool is_in_force = step.reference != LogIndex{} && step.reference == history.reference();
+    ApplyRecord command{step.index, {}, nullptr, nullptr, nullptr, false};
+    const SharedModel average = takes_part ? blobs.want(now, step.part->hash) : nullptr;
+    if (takes_part && average == nullptr) stories_.at(step.part->round).awaited = step.part->hash;
+    if (is_in_force) {
+        command.reference = blobs.want(now, history.reference_hash());
+        if (command.reference == nullptr) {
+            stories_.at(history.reference_round()).awaited = history.reference_hash();
+            return false;
         }
     }
-    if (is_member && command.average == nullptr) must_adopt_ = true;
+    if (takes_part) {
+        if (average == nullptr && !blobs.is_lost(now, step.part->hash, config_.voters - 1)) return false;
+        if (average == nullptr) output_.alarms.push_back({"no peer holds the average of a round any more"});
+        if (average != nullptr) {
+            command.round = step.part->round;
+            command.average = average;
+            command.snapshot = pending_->model;
+        }
+    }
+    if (is_in_force) set_reference(history, step.reference, command.reference);
+    if (step.part && command.average == nullptr) must_adopt_ = true;
     if (must_adopt_ && command.reference != nullptr) {
         command.adopt_reference = true;
         must_adopt_ = false;
     }
-    applied_ = index;
-    // The command below forgets the snapshot of its own round; any other that this record ends is dropped first.
-    const RoundId round = average != nullptr ? average->round : RoundId{record.term, 0};
+    applied_ = step.index;
+    // The command below forgets the snapshot of its own round; any other that this step ends is dropped first.
     if (takes_part) {
-        if (command.average == nullptr) output_.learner.push_back(DropSnapshot{average->round});
+        if (command.average == nullptr) output_.learner.push_back(DropSnapshot{step.part->round});
         pending_.reset();
         answering_.reset();
-    } else if ((pending_ && pending_->round.term < round.term) ||
-               (answering_ && answering_->query.round.term < round.term)) {
+    } else if ((pending_ && pending_->round.term < step.latest.term) ||
+               (answering_ && answering_->query.round.term < step.latest.term)) {
         drop_snapshot(now, "another coordinator's term began before it was decided");
     }
-    if (command.average != nullptr || is_reference) stories_.at(average->round).applied = now;
-    if (average != nullptr && (is_member || record.is_reference())) {
+    if (command.average != nullptr) stories_.at(command.round).applied = now;
+    if (is_in_force) stories_.at(history.reference_round()).applied = now;
+    if (step.part || step.reference != LogIndex{}) {
         distance_ = 0;  // of a model or a reference that is gone; the next check measures anew
         notice_due_ = never;
     }

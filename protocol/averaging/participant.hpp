@@ -73,12 +73,21 @@ private:
         Query query;
     };
 
+    // What the record after the applied ones means to us, or the base of the log that takes the place of several.
+    struct Step {
+        LogIndex index;                // applied afterwards
+        RoundId latest;                // rounds of earlier terms are over
+        std::optional<Served> part;    // the average we took part in
+        LogIndex reference;            // the last that it decides; 0: none
+    };
+
     void accept(Instant now, const Asked& asked);
     void contribute(Instant now);
     void drop_snapshot(Instant now, const char* why);
     void note_query(Instant now, const Asked& asked);
     void note_end(Instant now, RoundId round, const char* why);
-    bool apply_record(Instant now, LogIndex index, const RecordLog& log, const History& history, BlobTable& blobs);
+    [[nodiscard]] Step next_step(const RecordLog& log) const;
+    bool apply_step(Instant now, const Step& step, const History& history, BlobTable& blobs);
     void renew_reference(Instant now, const History& history, BlobTable& blobs);
     void set_reference(const History& history, LogIndex version, SharedModel model);
     [[nodiscard]] bool is_over() const { return distance_ > config_.divergence_threshold; }

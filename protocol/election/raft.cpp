@@ -6,17 +6,17 @@
 
 namespace parley {
 
-Raft::Raft(Config config, Vote vote, std::vector<Record> records, LogIndex commit, Rng rng, Instant now)
+Raft::Raft(Config config, Vote vote, RecordLog log, LogIndex commit, Rng rng, Instant now)
     : config_(std::move(config)),
       vote_(vote),
-      log_(std::move(records)),
+      log_(std::move(log)),
       commit_(commit),
       role_(Follower{}),
       last_advance_(now),
       rng_(rng) {
     CHECK(std::ranges::is_sorted(config_.voters));
     CHECK(is_voter(config_.self));
-    CHECK(commit_ <= log_.last_index());
+    CHECK(commit_ >= log_.base().index && commit_ <= log_.last_index());
     CHECK(log_.last_term() <= vote_.term);
     arm_election(now);
 }
@@ -168,7 +168,7 @@ Instant Raft::next_deadline() const {
 }
 
 void Raft::check_invariants() const {
-    CHECK(commit_ <= log_.last_index());
+    CHECK(commit_ >= log_.base().index && commit_ <= log_.last_index());
     CHECK(log_.last_term() <= vote_.term);
     if (const auto* candidate = std::get_if<Candidate>(&role_)) {
         CHECK(vote_.voted_for == config_.self);

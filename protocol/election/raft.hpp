@@ -10,7 +10,8 @@
 //
 // A pre-candidate changes neither term nor vote: a peer that cannot win does not disturb those who can work. Who hears
 // its coordinator refuses votes of later terms (the lease), unless that coordinator itself named the candidate. The
-// voters are fixed. raft_votes.cpp elects, raft_replication.cpp carries the log, raft.cpp holds roles and time.
+// voters are fixed. raft_votes.cpp elects, raft_replication.cpp carries the log, raft_snapshot.cpp what stands for its
+// beginning, raft.cpp holds roles and time.
 #pragma once
 
 #include <map>
@@ -41,8 +42,8 @@ public:
         Timing timing;
     };
 
-    // `commit`: known to be committed, because it is in the weights already.
-    Raft(Config config, Vote vote, std::vector<Record> records, LogIndex commit, Rng rng, Instant now);
+    // `commit`: known to be committed, because it is in the weights or in the log's base already.
+    Raft(Config config, Vote vote, RecordLog log, LogIndex commit, Rng rng, Instant now);
 
     void step(Instant now, const PeerId& from, const PreVote& message);
     void step(Instant now, const PeerId& from, const PreVoteReply& message);
@@ -51,6 +52,7 @@ public:
     void step(Instant now, const PeerId& from, const TimeoutNow& message);
     void step(Instant now, const PeerId& from, const Append& message);
     void step(Instant now, const PeerId& from, const AppendReply& message);
+    void step(Instant now, const PeerId& from, const Snapshot& message);
     void advance(Instant now);
     [[nodiscard]] Instant next_deadline() const;
 
@@ -66,6 +68,9 @@ public:
     void end_transfer();
     // As coordinator only: gives the role up without a successor.
     void step_down(Instant now);
+
+    // `base` takes the place of the records it stands for, which are committed and of no use here any more.
+    void compact(HistorySnapshot base);
 
     // Which blobs are durable here: gates the acknowledgement of REFERENCE records.
     void blob_durable(const ModelHash& hash) { durable_blobs_.insert(hash); }
@@ -83,9 +88,11 @@ public:
     // As coordinator only: `member` is known to hold the whole log durably.
     [[nodiscard]] bool is_complete_at(const PeerId& member) const;
 
-    // To be durable before the sends leave: whether the vote changed, and the first record that changed.
+    // To be durable before the sends leave: whether the vote changed, whether the log has a new base, and the first record
+    // that changed.
     struct Output {
         bool vote_changed = false;
+        bool base_changed = false;
         std::optional<LogIndex> first_changed;
         std::vector<Send> sends;
         std::vector<Refused> refused;
@@ -136,6 +143,9 @@ private:
     [[nodiscard]] Count count(const Ballot& ballot) const;
 
     [[nodiscard]] bool is_sound(const Record& record) const;
+    [[nodiscard]] bool is_sound(const Snapshot& message) const;
+    // An append or a snapshot of that term: false when it is not to be listened to. Becomes the sender's follower.
+    bool follows(Instant now, const PeerId& from, Term term);
     void append_record(Record record);
     void send_append(const PeerId& to, const Progress& progress);
     void send_append_to_all();

@@ -21,18 +21,29 @@ void Raft::append_record(Record record) {
 
 // --- replication, at a follower ---------------------------------------------------------------------------
 
-void Raft::step(Instant now, const PeerId& from, const Append& message) {
-    if (is_absurd(from, message.term)) return;
+bool Raft::follows(Instant now, const PeerId& from, Term term) {
+    if (is_absurd(from, term)) return false;
     // A coordinator of an older term learns that it is none any more; and so does one whose follower has stood in a later
     // term and was refused by everybody: without a new term that peer could never follow again.
-    if (message.term < vote_.term) return send(from, AppendReply{vote_.term, false, log_.last_index()});
-    if (message.term == vote_.term && coordinator().value_or(from) != from) {
-        output_.refused.push_back({from, "claims to be coordinator of a term that has another"});
-        return;
+    if (term < vote_.term) {
+        send(from, AppendReply{vote_.term, false, log_.last_index()});
+        return false;
     }
-    become_follower(now, message.term, from);
+    if (term == vote_.term && coordinator().value_or(from) != from) {
+        output_.refused.push_back({from, "claims to be coordinator of a term that has another"});
+        return false;
+    }
+    become_follower(now, term, from);
+    return true;
+}
+
+void Raft::step(Instant now, const PeerId& from, const Append& message) {
+    if (!follows(now, from, message.term)) return;
     const LogIndex previous = message.previous_index;
-    if (previous > log_.last_index() || log_.term_at(previous) != message.previous_term) {
+    // What lies before our base is committed: the sender has the same.
+    const bool is_known = previous < log_.base().index ||
+                          (previous <= log_.last_index() && log_.term_at(previous) == message.previous_term);
+    if (!is_known) {
         const LogIndex before{previous.value == 0 ? 0 : previous.value - 1};
         return send(from, AppendReply{vote_.term, false, std::min(before, log_.last_index())});
     }
@@ -57,7 +68,8 @@ std::optional<LogIndex> Raft::take_records(const PeerId& from, const Append& mes
     awaited_blob_.reset();
     for (const Record& record : message.records) {
         const LogIndex place = index.next();
-        const bool is_known = place <= log_.last_index() && log_.term_at(place) == record.term;
+        const bool is_known = place < log_.base().index ||
+                              (place <= log_.last_index() && log_.term_at(place) == record.term);
         if (!is_known) {
             const bool is_in_order =
                 place > commit_ && record.term >= log_.term_at(index) && record.term <= message.term;
@@ -77,13 +89,15 @@ std::optional<LogIndex> Raft::take_records(const PeerId& from, const Append& mes
         }
         index = place;
     }
-    return index;
+    return std::max(index, log_.base().index);
 }
 
 // --- replication, at the coordinator ------------------------------------------------------------------------
 
 void Raft::send_append(const PeerId& to, const Progress& progress) {
     const LogIndex previous{progress.next.value - 1};
+    // Repeated with every heartbeat until it is answered, as lost records are.
+    if (previous < log_.base().index) return send(to, Snapshot{vote_.term, log_.base()});
     send(to, Append{vote_.term, previous, log_.term_at(previous),
                     log_.slice(progress.next, limits::records_per_append), commit_, {}, {}});
 }

@@ -5,29 +5,30 @@
 namespace parley {
 
 void History::decide(LogIndex index, const Record& record) {
-    CHECK(index == last_.next());
-    last_ = index;
+    CHECK(index == state_.index.next());
+    state_.index = index;
+    state_.term = record.term;
     const Average* average = record.average();
     // A record of a term ends every round of the terms before it.
-    latest_round_ = std::max(latest_round_, average != nullptr ? average->round : RoundId{record.term, 0});
+    state_.latest_round = std::max(state_.latest_round, average != nullptr ? average->round : RoundId{record.term, 0});
     if (average == nullptr) return;
     for (const Share& share : average->balancing_set)
-        served_[share.member] = index;
+        state_.served[share.member] = {index, average->round, average->hash};
     if (!record.is_reference()) {
-        violations_ += average->violations;
-        ++rounds_partial_;
+        state_.violations += average->violations;
+        ++state_.rounds_partial;
         return;
     }
-    violations_ = 0;
-    ++rounds_full_;
-    reference_ = index;
-    reference_round_ = average->round;
-    reference_hash_ = average->hash;
+    state_.violations = 0;
+    ++state_.rounds_full;
+    state_.reference = index;
+    state_.reference_round = average->round;
+    state_.reference_hash = average->hash;
 }
 
 LogIndex History::last_served(const PeerId& member) const {
-    const auto found = served_.find(member);
-    return found == served_.end() ? LogIndex{} : found->second;
+    const auto found = state_.served.find(member);
+    return found == state_.served.end() ? LogIndex{} : found->second.index;
 }
 
 }  // namespace parley

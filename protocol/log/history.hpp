@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <utility>
 
+#include "protocol/log/history_snapshot.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/types.hpp"
 
@@ -10,35 +12,31 @@ namespace parley {
 
 class History {
 public:
-    explicit History(ModelHash initial_reference) : reference_hash_(initial_reference) {}
+    explicit History(ModelHash initial_reference) { state_.reference_hash = initial_reference; }
+    // Goes on after the records that `base` stands for.
+    explicit History(HistorySnapshot base) : state_(std::move(base)) {}
 
     // The next committed record; its index must follow the last one's.
     void decide(LogIndex index, const Record& record);
 
-    LogIndex last() const { return last_; }
-    LogIndex reference() const { return reference_; }             // version in force; 0 = the initial model
-    RoundId reference_round() const { return reference_round_; }
-    const ModelHash& reference_hash() const { return reference_hash_; }
-    std::uint64_t violations() const { return violations_; }      // Algorithm 1's counter v
-    std::uint64_t rounds_full() const { return rounds_full_; }
-    std::uint64_t rounds_partial() const { return rounds_partial_; }
+    LogIndex last() const { return state_.index; }
+    LogIndex reference() const { return state_.reference; }             // version in force; 0 = the initial model
+    RoundId reference_round() const { return state_.reference_round; }
+    const ModelHash& reference_hash() const { return state_.reference_hash; }
+    std::uint64_t violations() const { return state_.violations; }      // Algorithm 1's counter v
+    std::uint64_t rounds_full() const { return state_.rounds_full; }
+    std::uint64_t rounds_partial() const { return state_.rounds_partial; }
 
     // Rounds below this one can no longer be decided.
-    RoundId latest_round() const { return latest_round_; }
+    RoundId latest_round() const { return state_.latest_round; }
     // The last record with this member in its balancing set; 0 = none.
     LogIndex last_served(const PeerId& member) const;
-    const std::map<PeerId, LogIndex>& served() const { return served_; }
+    const std::map<PeerId, Served>& served() const { return state_.served; }
+    // All of it, as of the last record.
+    const HistorySnapshot& snapshot() const { return state_; }
 
 private:
-    LogIndex last_;
-    LogIndex reference_;
-    RoundId reference_round_;
-    ModelHash reference_hash_;
-    RoundId latest_round_;
-    std::uint64_t violations_ = 0;
-    std::uint64_t rounds_full_ = 0;
-    std::uint64_t rounds_partial_ = 0;
-    std::map<PeerId, LogIndex> served_;
+    HistorySnapshot state_;  // whatever a history knows is in here: a peer may start from it alone
 };
 
 }  // namespace parley

@@ -39,12 +39,14 @@ BOOST_AUTO_TEST_CASE(each_start_has_a_higher_incarnation_and_finds_what_was_kept
         auto first = open_state(directory / "a/b");
         BOOST_TEST(first.state.incarnation.value == 1U);
         BOOST_TEST(first.blobs.empty());
-        BOOST_REQUIRE(first.state.log.append(records_change(1, {balance_record(1)})));
+        BOOST_REQUIRE(first.state.log.append(records_change(1, {noop_record(1), balance_record(1)})));
+        BOOST_REQUIRE(first.state.log.append(base_change(1, 1)));
         BOOST_REQUIRE(first.state.blobs.store(hash, model));
     }
     const auto second = open_state(directory / "a/b");
     BOOST_TEST(second.state.incarnation.value == 2U);
     BOOST_TEST(second.records.size() == 1U);
+    BOOST_TEST((second.base == base_after(1, 1)));
     BOOST_TEST(second.blobs.contains(hash));
     BOOST_TEST(second.notes.empty());
     BOOST_TEST(((std::filesystem::status(directory / "a/b").permissions() &

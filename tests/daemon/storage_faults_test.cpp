@@ -189,6 +189,35 @@ BOOST_AUTO_TEST_CASE(a_compaction_that_fails_or_dies_loses_nothing) {
     BOOST_TEST(compacted);
 }
 
+// The base of a compacted log: before it is confirmed the old log or the new one, afterwards the new one; and the records
+// after it are there in both.
+BOOST_AUTO_TEST_CASE(a_new_base_that_fails_or_dies_leaves_the_old_log_or_the_new_one) {
+    bool rewritten = false;
+    for_every_fault(6, [&rewritten](Fault fault, std::size_t nth) {
+        TemporaryDirectory directory;
+        std::size_t operations = 0;
+        bool confirmed = false;
+        {
+            auto opened = WriteAheadLog::open(directory / "log", self, IfAbsent::create);
+            BOOST_REQUIRE(opened);
+            append_much(opened->log);
+            ScopedFault faults(fault, nth, ENOSPC);
+            confirmed = opened->log.append(base_change(many_records, 1)).has_value();
+            operations = faults.operations();
+            rewritten = rewritten || opened->log.size_bytes() < 4096;
+        }
+        for (int start = 0; start < 2; ++start) {
+            const auto again = WriteAheadLog::open(directory / "log", self, IfAbsent::refuse);
+            BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().message));
+            const bool is_new = again->base == base_after(many_records, 1);
+            BOOST_TEST((is_new || (!confirmed && again->base == HistorySnapshot{})));
+            BOOST_TEST(again->records.size() == (is_new ? 1U : many_records + 1));
+        }
+        return operations;
+    });
+    BOOST_TEST(rewritten);
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpoint_is_the_old_one_or_the_new_one) {
     for_every_fault(8, [](Fault fault, std::size_t nth) {
         TemporaryDirectory directory;

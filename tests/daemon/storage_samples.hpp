@@ -45,6 +45,22 @@ inline PersistLog records_change(std::uint64_t first, std::vector<Record> record
         .hard_state = std::nullopt, .first_index = LogIndex{first}, .records = std::move(records)};
 }
 
+// What a log of `count` records, the last of this term, says.
+inline HistorySnapshot base_after(std::uint64_t count, std::uint64_t term) {
+    const Average average = *balance_record(term).average();
+    HistorySnapshot base;
+    base.index = LogIndex{count};
+    base.term = Term{term};
+    base.latest_round = average.round;
+    base.rounds_partial = count;
+    base.served[peer_number(1)] = {LogIndex{count}, average.round, average.hash};
+    return base;
+}
+inline PersistLog base_change(std::uint64_t count, std::uint64_t term) {
+    return PersistLog{
+        .hard_state = std::nullopt, .first_index = std::nullopt, .records = {}, .base = base_after(count, term)};
+}
+
 inline learner::LearnerState learner_state(float first) {
     learner::LearnerState state;
     state.parameters = {first, first + 1, first + 2};

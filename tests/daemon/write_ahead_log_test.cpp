@@ -1,10 +1,14 @@
+#include <sodium.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <string>
 
 #include "daemon/storage/log_frames.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
+#include "protocol/log/compaction.hpp"
 #include "tests/daemon/storage_samples.hpp"
 #include "tests/daemon/temporary_directory.hpp"
 
@@ -236,4 +240,104 @@ BOOST_AUTO_TEST_CASE(superseded_states_do_not_fill_the_disk) {
     const auto again = open_log(directory / "log");
     BOOST_TEST((again.hard_state == hard_state(7)));
     BOOST_TEST((again.records == std::vector<Record>{noop_record(1), balance_record(1), balance_record(8)}));
+}
+
+BOOST_AUTO_TEST_CASE(a_base_takes_the_place_of_records_and_the_log_goes_on) {
+    TemporaryDirectory directory;
+    {
+        auto opened = open_log(directory / "log", IfAbsent::create);
+        append(opened.log, state_change(3));
+        append(opened.log, records_change(1, {noop_record(1), balance_record(1), balance_record(2), noop_record(3)}));
+        append(opened.log, base_change(3, 2));
+        append(opened.log, records_change(5, {balance_record(3)}));
+    }
+    for (int start = 0; start < 2; ++start) {  // as it was appended, and as it was written anew
+        const auto again = open_log(directory / "log");
+        BOOST_TEST((again.base == base_after(3, 2)));
+        BOOST_TEST((again.records == std::vector<Record>{noop_record(3), balance_record(3)}));
+        BOOST_TEST((again.hard_state == hard_state(3)));
+    }
+}
+
+// As a snapshot from the coordinator does: the base lies beyond the end, and what is there contradicts it.
+BOOST_AUTO_TEST_CASE(a_base_beyond_the_end_replaces_the_whole_log) {
+    TemporaryDirectory directory;
+    {
+        auto opened = open_log(directory / "log", IfAbsent::create);
+        append(opened.log, records_change(1, {noop_record(1), balance_record(1)}));
+        PersistLog taken = base_change(9, 4);
+        taken.first_index = LogIndex{10};
+        append(opened.log, taken);
+        append(opened.log, records_change(10, {noop_record(5), noop_record(5)}));
+        PersistLog within = base_change(11, 6);  // another record 11, and none after it
+        within.first_index = LogIndex{12};
+        append(opened.log, within);
+    }
+    const auto again = open_log(directory / "log");
+    BOOST_TEST((again.base == base_after(11, 6)));
+    BOOST_TEST(again.records.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_compaction_cut_short_at_any_byte_leaves_the_old_log) {
+    TemporaryDirectory directory;
+    std::size_t whole = 0;
+    {
+        auto opened = open_log(directory / "log", IfAbsent::create);
+        append(opened.log, records_change(1, {noop_record(1), balance_record(1), balance_record(2)}));
+        whole = opened.log.size_bytes();
+        append(opened.log, base_change(2, 1));
+    }
+    const std::string text = read_text(directory / "log");
+    for (std::size_t size = whole; size <= text.size(); ++size) {
+        write_text(directory / "log", text.substr(0, size));
+        const auto opened = open_log(directory / "log");
+        BOOST_TEST(opened.records.size() == (size == text.size() ? 1U : 3U));
+        BOOST_TEST(opened.base.index.value == (size == text.size() ? 2U : 0U));
+    }
+}
+
+// Without a base a file says what it said in version 1, apart from that number.
+BOOST_AUTO_TEST_CASE(a_log_of_format_1_opens_and_becomes_one_of_format_2) {
+    TemporaryDirectory directory;
+    { open_log(directory / "log", IfAbsent::create); }
+    const std::string second = read_text(directory / "log");
+    std::string first = second;
+    first[8] = 1;
+    std::array<unsigned char, crypto_generichash_BYTES_MIN> digest{};
+    crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(first.data()),
+                       first.size() - 8, nullptr, 0);
+    first.replace(first.size() - 8, 8, reinterpret_cast<const char*>(digest.data()), 8);
+    write_text(directory / "log", first);
+    auto opened = open_log(directory / "log");
+    BOOST_TEST((read_text(directory / "log").substr(0, second.size()) == second));
+    append(opened.log, records_change(1, {noop_record(1)}));
+    BOOST_TEST(open_log(directory / "log").records.size() == 1U);
+}
+
+// 100,000 rounds, compacted as a peer does: the file stays below what is kept and the garbage that is allowed.
+BOOST_AUTO_TEST_CASE(the_file_stays_small_however_long_the_group_runs) {
+    constexpr std::uint64_t rounds = 100'000;
+    constexpr std::uint64_t batch = 250;  // a frame: the sync of each takes most of the time
+    TemporaryDirectory directory;
+    auto opened = open_log(directory / "log", IfAbsent::create);
+    RecordLog log;
+    std::uint64_t largest = 0;
+    for (std::uint64_t round = 0; round < rounds; round += batch) {
+        PersistLog change = records_change(round + 1, std::vector<Record>(batch, balance_record(1)));
+        for (const Record& record : change.records)
+            log.append(record);
+        const LogIndex point = compaction_point(log, LogIndex{round}, {});
+        if (point > log.base().index) {
+            log.compact(fold(log, point));
+            change.base = log.base();
+        }
+        append(opened.log, change);
+        BOOST_REQUIRE(log.records().size() <= limits::log_records_kept * 3 / 2 + batch);
+        largest = std::max(largest, opened.log.size_bytes());
+    }
+    BOOST_TEST(largest < 3 * log_garbage_bytes_max);
+    const auto again = open_log(directory / "log");
+    BOOST_TEST((again.base == log.base()));
+    BOOST_TEST((again.records == log.records()));
+    BOOST_TEST(again.base.rounds_partial + again.records.size() == rounds);
 }

@@ -15,6 +15,12 @@ namespace {
 
 const ModelExpectation expectation{3, cheap_hash};
 
+Snapshot snapshot_sample() {
+    const Average mean = average(7, 3, {1, 2, 9}, 2);
+    return {Term{9}, {LogIndex{12}, Term{7}, LogIndex{11}, {Term{7}, 2}, mean.hash, mean.round, 2, 5, 6,
+                      {{peer(1), {LogIndex{12}, mean.round, mean.hash}}, {peer(4), {LogIndex{3}, {Term{2}, 1}, mean.hash}}}}};
+}
+
 std::vector<Message> samples() {
     const Average mean = average(7, 3, {1, 2, 9}, 2);
     const SharedModel parameters = model({1.5F, -2.25F, 1e-30F});
@@ -36,6 +42,7 @@ std::vector<Message> samples() {
             PreVote{Term{10}, LogIndex{1u << 20U}, Term{8}},
             PreVoteReply{Term{10}, true},
             TimeoutNow{Term{9}},
+            snapshot_sample(),
             RequestVote{Term{10}, LogIndex{3}, Term{8}, true}};
 }
 
@@ -142,6 +149,48 @@ BOOST_AUTO_TEST_CASE(the_largest_record_fits_its_limit) {
     for (std::size_t i = 0; i < limits::members_max; ++i)
         everybody.balancing_set.push_back({peer(static_cast<std::uint8_t>(i)), 1.0});
     BOOST_TEST(encode(Record{Term{1}, Reference{everybody}}).size() <= limits::record_bytes_max);
+}
+
+BOOST_AUTO_TEST_CASE(what_stands_for_compacted_records_arrives_unchanged) {
+    const HistorySnapshot history = snapshot_sample().history;
+    BOOST_TEST((decode_history(encode(history)) == history));
+    const auto message = decode(encode(snapshot_sample(), cheap_hash), expectation);
+    BOOST_REQUIRE(message.has_value());
+    BOOST_TEST((std::get<Snapshot>(*message).history == history));
+    BOOST_TEST((std::get<Snapshot>(*message).term == Term{9}));
+    BOOST_TEST((decode_history(encode(HistorySnapshot{})) == HistorySnapshot{}));
+}
+
+BOOST_AUTO_TEST_CASE(what_stands_for_compacted_records_speaks_of_no_others) {
+    HistorySnapshot history = snapshot_sample().history;
+    history.reference = LogIndex{13};
+    BOOST_TEST(!decode_history(encode(history)).has_value());
+    history = snapshot_sample().history;
+    history.served[peer(4)].index = LogIndex{13};
+    BOOST_TEST(!decode_history(encode(history)).has_value());
+    history.served[peer(4)].index = LogIndex{0};
+    BOOST_TEST(!decode_history(encode(history)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_of_the_largest_group_is_one_small_message) {
+    Snapshot largest = snapshot_sample();
+    for (std::size_t i = 0; i < limits::members_max; ++i)
+        largest.history.served[peer(static_cast<std::uint8_t>(i))] = {LogIndex{12}, {Term{~std::uint64_t{0}}, 1}, {}};
+    const Bytes bytes = encode(largest, cheap_hash);
+    BOOST_TEST(bytes.size() < 8192U);
+    BOOST_TEST(decode(bytes, expectation).has_value());
+}
+
+// As the messages below.
+BOOST_AUTO_TEST_CASE(mutated_snapshots_are_refused_or_read_but_never_crash) {
+    Rng rng(2);
+    for (int i = 0; i < 40'000; ++i) {
+        Bytes bytes = encode(snapshot_sample().history);
+        for (std::uint64_t change = uniform_below(rng, 4); change > 0; --change)
+            bytes[uniform_below(rng, bytes.size())] = static_cast<std::byte>(rng());
+        if (uniform_below(rng, 4) == 0) bytes.resize(uniform_below(rng, bytes.size() + 1));
+        if (const auto history = decode_history(bytes)) BOOST_REQUIRE((decode_history(encode(*history)) == *history));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(control_characters_in_names_are_refused) {

@@ -2,75 +2,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "tests/protocol/support.hpp"
+#include "tests/protocol/participant_bench.hpp"
 
 using namespace parley;
 using namespace parley::test;
-
-namespace {
-
-const SharedModel initial = model({0, 0});
-
-struct Bench {
-    explicit Bench(AppliedState state = {}, RoundId highest = {}, std::vector<Record> records = {})
-        : log(std::move(records)),
-          history(cheap_hash(*initial)),
-          participant({peer(1), 3, 1.0, initial, cheap_hash(*initial), Timing{}}, state, highest, Rng(3)) {
-        for (LogIndex index{1}; index <= state.applied; index = index.next())
-            history.decide(index, log.at(index));
-        participant.coordinator_changed(now, Term{1}, peer(2));
-    }
-
-    void commit(RecordContent content, std::uint64_t term = 1) {
-        log.append({Term{term}, std::move(content)});
-        history.decide(log.last_index(), log.at(log.last_index()));
-        apply();
-    }
-    void apply() {
-        participant.apply(now, log, history, blobs);
-        take();
-    }
-    void take() {
-        auto output = participant.take_output();
-        highest_round_changed = output.highest_round_changed;
-        commands = std::move(output.learner);
-        sends = std::move(output.sends);
-        alarms = output.alarms.size();
-    }
-    void query(std::uint64_t sequence, std::uint64_t base, std::uint64_t term = 1) {
-        participant.step(now, peer(2), Query{Term{term}, {Term{term}, sequence}, LogIndex{base}});
-        take();
-    }
-    // Puts the model of `average` at hand, as a push would.
-    void push(const Average& average, SharedModel model) {
-        blobs.arrived(now, Blob{average.round.term, average.round, average.hash, std::move(model)}, true);
-    }
-    template <class C>
-    std::vector<C> commanded() const {
-        std::vector<C> result;
-        for (const LearnerCommand& command : commands)
-            if (const C* match = std::get_if<C>(&command)) result.push_back(*match);
-        return result;
-    }
-
-    Instant now = at(1s);
-    RecordLog log;
-    History history;
-    BlobTable blobs{{}, Term{}, Timing{}};
-    Participant participant;
-    std::vector<LearnerCommand> commands;
-    std::vector<Send> sends;
-    bool highest_round_changed = false;
-    std::size_t alarms = 0;
-};
-
-Average mean_of(std::uint64_t sequence, std::initializer_list<std::uint8_t> members, const SharedModel& result) {
-    Average mean = average(1, sequence, members);
-    mean.hash = cheap_hash(*result);
-    return mean;
-}
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(silence_while_the_models_agree) {
     Bench bench;
@@ -334,6 +269,97 @@ BOOST_AUTO_TEST_CASE(a_peer_whose_part_was_lost_takes_the_reference_and_says_so)
     BOOST_REQUIRE(applied.size() == 2U);
     BOOST_TEST((applied[1].adopt_reference && applied[1].reference == initial));
     BOOST_TEST(bench.alarms == 1U);
+}
+
+// --- records that were compacted before they were applied here -----------------------------------------------
+
+namespace {
+
+// Committed, and never seen by the participant as records.
+void decide(Bench& bench, RecordContent content, std::uint64_t term = 1) {
+    bench.history.decide(bench.history.last().next(), {Term{term}, std::move(content)});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_part_in_a_compacted_record_is_applied_once) {
+    Bench bench;
+    const SharedModel snapshot = model({2, 0});
+    const SharedModel result = model({1, 0});
+    const SharedModel later = model({5, 0});
+    bench.query(1, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
+    bench.take();
+    decide(bench, Balance{mean_of(1, {1, 2}, result)});
+    decide(bench, Reference{mean_of(2, {2, 3}, later)});
+    decide(bench, Noop{}, 2);
+    bench.take_base();
+    BOOST_TEST(bench.commands.empty());  // both models are on their way
+    bench.push(mean_of(2, {2, 3}, later), later);
+    bench.apply();
+    BOOST_TEST(bench.commands.empty());
+    bench.blobs.arrived(bench.now, Blob{Term{1}, {}, cheap_hash(*result), result}, false);
+    bench.apply();
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 1U);
+    BOOST_TEST((applied[0].index == LogIndex{3} && applied[0].round == RoundId{Term{1}, 1}));
+    BOOST_TEST((applied[0].average == result && applied[0].snapshot == snapshot && applied[0].reference == later));
+    BOOST_TEST(!applied[0].adopt_reference);
+    BOOST_TEST((bench.participant.reference_version() == LogIndex{2}));
+    bench.apply();
+    BOOST_TEST(bench.commands.empty());
+    BOOST_TEST(bench.alarms == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_part_that_is_in_the_weights_already_is_not_taken_from_a_snapshot_again) {
+    const SharedModel result = model({1, 0});
+    const Record record{Term{1}, Balance{mean_of(1, {1, 2}, result)}};
+    Bench bench({LogIndex{1}, std::nullopt}, {Term{1}, 1}, {record});
+    decide(bench, Noop{}, 2);
+    bench.take_base();
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(!applied.empty());
+    BOOST_TEST((applied[0].index == LogIndex{2} && applied[0].average == nullptr && !applied[0].adopt_reference));
+    BOOST_TEST(bench.alarms == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_part_in_a_compacted_record_means_the_reference) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));  // of another round than the last served
+    bench.take();
+    decide(bench, Balance{mean_of(2, {1, 2}, model({1, 0}))});
+    decide(bench, Noop{}, 2);
+    bench.take_base();
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 2U);
+    BOOST_TEST((applied[0].average == nullptr && applied[0].index == LogIndex{2}));
+    BOOST_TEST((applied[1].adopt_reference && applied[1].reference == initial));
+    BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
+    BOOST_TEST(bench.alarms == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_with_a_later_term_frees_an_undecided_snapshot_of_the_model) {
+    Bench bench;
+    bench.query(1, 0);
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.take();
+    decide(bench, Noop{}, 2);
+    bench.take_base();
+    BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
+    BOOST_TEST(bench.alarms == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_compacted_reference_that_a_later_record_replaced_is_not_fetched) {
+    Bench bench;
+    const SharedModel newer = model({3, 0});
+    decide(bench, Reference{mean_of(1, {2, 3}, model({1, 0}))});
+    bench.log.reset(bench.history.snapshot());
+    bench.push(mean_of(2, {2, 3}, newer), newer);
+    bench.commit(Reference{mean_of(2, {2, 3}, newer)});
+    const auto applied = bench.commanded<ApplyRecord>();
+    BOOST_REQUIRE(applied.size() == 2U);
+    BOOST_TEST((applied[0].reference == nullptr && applied[1].reference == newer));
 }
 
 // --- garbage ------------------------------------------------------------------------------------------------

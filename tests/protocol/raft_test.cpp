@@ -14,7 +14,7 @@ namespace {
 Raft make(std::uint8_t self, std::uint8_t voters, std::vector<Record> records = {}, Vote vote = {},
           LogIndex commit = {}) {
     if (!records.empty() && vote.term < records.back().term) vote.term = records.back().term;
-    return Raft({peer(self), peers(voters), Timing{}}, vote, std::move(records), commit, Rng(self), at(0s));
+    return Raft({peer(self), peers(voters), Timing{}}, vote, RecordLog(std::move(records)), commit, Rng(self), at(0s));
 }
 
 // Its time is up, and enough others would vote for it.
@@ -264,4 +264,67 @@ BOOST_AUTO_TEST_CASE(peers_take_turns_in_an_order_that_changes_with_the_term) {
     }
     for (std::size_t i = 1; i <= 9; ++i)
         BOOST_TEST((first[i] > 60 && first[i] < 140), "peer " << i << " came first " << first[i] << " of 900 times");
+}
+
+// --- a log without its beginning ------------------------------------------------------------------------------
+
+namespace {
+
+HistorySnapshot base(std::uint64_t index, std::uint64_t term) {
+    HistorySnapshot history;
+    history.index = LogIndex{index};
+    history.term = Term{term};
+    history.latest_round = {Term{term}, 1};
+    return history;
+}
+
+// What a follower with two records of term 1 says to a snapshot of term 3.
+Raft::Output after(HistorySnapshot history) {
+    Raft raft = make(2, 3, {noop(1), noop(1)});
+    raft.step(at(1s), peer(1), Snapshot{Term{3}, std::move(history)});
+    raft.check_invariants();
+    return raft.take_output();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_snapshot_is_durable_before_it_is_acknowledged) {
+    const Raft::Output output = after(base(7, 3));
+    BOOST_TEST(output.base_changed);
+    BOOST_TEST((output.first_changed == LogIndex{8}));
+    const auto replies = sent<AppendReply>(output.sends);
+    BOOST_REQUIRE(replies.size() == 1U);
+    BOOST_TEST((replies[0].second.accepted && replies[0].second.match == LogIndex{7}));
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_that_no_coordinator_makes_is_refused) {
+    std::vector<HistorySnapshot> wrong(6, base(7, 3));
+    wrong[0] = base(0, 0);
+    wrong[1].term = Term{4};                             // later than the message's
+    wrong[2].reference = LogIndex{8};                    // beyond its end
+    wrong[3].latest_round = {Term{4}, 1};
+    wrong[4].served[peer(9)] = {LogIndex{1}, {}, {}};    // nobody knows it
+    wrong[5].served[peer(1)] = {LogIndex{8}, {}, {}};
+    for (const HistorySnapshot& history : wrong) {
+        const Raft::Output output = after(history);
+        BOOST_TEST(output.refused.size() == 1U);
+        BOOST_TEST(!output.base_changed);
+        BOOST_TEST(sent<AppendReply>(output.sends).empty());
+    }
+    BOOST_TEST(after(base(7, 3)).refused.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_append_after_another_record_than_the_base_is_not_accepted) {
+    Raft raft({peer(2), peers(3), Timing{}}, {Term{3}, std::nullopt}, RecordLog({}, base(7, 2)), LogIndex{7}, Rng(2), at(0s));
+    BOOST_TEST(!reply_to(raft, 1, {Term{3}, LogIndex{7}, Term{1}, {noop(3)}, LogIndex{}, {}, {}}).accepted);
+    BOOST_TEST((raft.log().last_index() == LogIndex{7}));
+    const AppendReply reply = reply_to(raft, 1, {Term{3}, LogIndex{7}, Term{2}, {noop(3)}, LogIndex{}, {}, {}});
+    BOOST_TEST((reply.accepted && reply.match == LogIndex{8}));
+}
+
+BOOST_AUTO_TEST_CASE(a_vote_is_compared_with_the_base_when_nothing_follows_it) {
+    Raft raft({peer(2), peers(3), Timing{}}, {Term{3}, std::nullopt}, RecordLog({}, base(7, 2)), LogIndex{7}, Rng(2), at(0s));
+    BOOST_TEST(!granted(raft, 1, {Term{4}, LogIndex{6}, Term{2}}));
+    BOOST_TEST(!granted(raft, 1, {Term{5}, LogIndex{9}, Term{1}}));
+    BOOST_TEST(granted(raft, 1, {Term{6}, LogIndex{7}, Term{2}}));
 }

@@ -18,14 +18,22 @@ struct Checkpoint {
 
 struct Disk {
     HardState hard_state;
-    std::vector<Record> records;
+    HistorySnapshot base;
+    std::vector<Record> records;  // after the base
     Checkpoint checkpoint;
     std::map<ModelHash, SharedModel> blobs;
     Incarnation incarnation;
 
+    [[nodiscard]] LogIndex last_index() const { return LogIndex{base.index.value + records.size()}; }
+    // Null when it was compacted or is not there yet.
+    [[nodiscard]] const Record* record(LogIndex index) const {
+        return index > base.index && index <= last_index() ? &records[index.value - base.index.value - 1] : nullptr;
+    }
+
     [[nodiscard]] PersistedState persisted_state() const {
         PersistedState state;
         state.hard_state = hard_state;
+        state.base = base;
         state.records = records;
         state.applied = checkpoint.applied;
         for (const auto& [hash, model] : blobs) state.blobs.insert(hash);

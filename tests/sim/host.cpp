@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/protocol/persisted_log.hpp"
+
 namespace parley::sim {
 
 namespace {
@@ -50,9 +52,11 @@ void Host::start() {
     config.hash = hash_of;
     config.timing = group_.settings.timing;
     config.rounds_per_term = group_.settings.rounds_per_term;
+    config.log_kept = group_.settings.log_kept;
     if (life_ > 1) group_.transcript.fault(group_.queue.now(), text_of("start n%zu", number_));
-    group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records, applied %llu", number_,
+    group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records after %llu, applied %llu", number_,
                            static_cast<unsigned long long>(disk_.hard_state.term.value), disk_.records.size(),
+                           static_cast<unsigned long long>(disk_.base.index.value),
                            static_cast<unsigned long long>(disk_.checkpoint.applied.applied.value));
     group_.ledger->restarted(number_);
     group_.network.host_started(number_);
@@ -237,10 +241,7 @@ bool Host::persist(const PersistLog& log, bool stale) {
     }
     group_.ledger->persisting(number_, log, stale);
     if (log.hard_state) disk_.hard_state = *log.hard_state;
-    if (log.first_index) {
-        disk_.records.resize(log.first_index->value - 1);
-        disk_.records.insert(disk_.records.end(), log.records.begin(), log.records.end());
-    }
+    test::persist(log, disk_.base, disk_.records);
     if (chance(group_.rng, group_.crashes_at_worst_instants ? group_.settings.crash_at_persist : 0)) {
         crash("after its log is durable");
         return false;

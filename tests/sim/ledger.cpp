@@ -40,6 +40,9 @@ Statistics& Statistics::operator+=(const Statistics& other) {
     rounds_full += other.rounds_full;
     rounds_partial += other.rounds_partial;
     rounds_applied += other.rounds_applied;
+    compactions += other.compactions;
+    snapshots_taken += other.snapshots_taken;
+    parts_in_snapshots += other.parts_in_snapshots;
     skipped_references += other.skipped_references;
     crashes += other.crashes;
     faults += other.faults;
@@ -61,9 +64,11 @@ Ledger::Ledger(const Settings& settings, SharedModel initial, std::vector<const 
       disks_(std::move(disks)),
       commit_of_(disks_.size()),
       highest_asked_(disks_.size()),
-      reference_(std::move(initial)) {}
+      reference_(std::move(initial)) {
+    histories_.push_back(History(hash_of(*reference_)).snapshot());
+}
 
-void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_input) const {
+void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_input) {
     const Disk& disk = *disks_[host];
     if (persist.hard_state) {
         const HardState& old = disk.hard_state;
@@ -73,10 +78,27 @@ void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_
         if (now.term == old.term && old.voted_for)
             require(now.voted_for == old.voted_for, "I1", "n%zu changes its vote in a term", host);
     }
+    LogIndex last = disk.last_index();
+    if (persist.base) {
+        check_base(host, *persist.base, "writes");
+        require(persist.base->index > disk.base.index, "I2", "n%zu: the base of its log goes back", host);
+        // Compacted by itself: only what is durably in its weights. Or taken from the coordinator.
+        const bool is_taken = persist.first_index == persist.base->index.next() && persist.records.empty();
+        const Record* replaced = disk.record(persist.base->index);
+        if (is_taken)
+            require(replaced == nullptr || replaced->term != persist.base->term, "I2",
+                    "n%zu takes a snapshot of records that it has", host);
+        else
+            require(persist.base->index <= disk.checkpoint.applied.applied && replaced != nullptr, "I4",
+                    "n%zu compacts record %llu, which is not durably in its weights", host,
+                    number(persist.base->index.value));
+        ++(is_taken ? statistics_.snapshots_taken : statistics_.compactions);
+        last = std::max(last, persist.base->index);
+    }
     if (!persist.first_index) return;
     require(!stale_input, "I6", "n%zu writes records on a message of a lower term", host);
     const std::size_t first = persist.first_index->value;
-    require(first >= 1 && first <= disk.records.size() + 1, "I2", "n%zu leaves a hole in its log", host);
+    require(first >= 1 && first <= last.value + 1, "I2", "n%zu leaves a hole in its log", host);
     require(first > commit_of_[host], "I2", "n%zu replaces committed record %zu", host, first);
 }
 
@@ -94,13 +116,20 @@ void Ledger::observe(std::size_t host, const Peer& peer) {
         require(position.commit.value == seen, "I2", "the commit index of n%zu goes back", host);
         return;
     }
-    const std::vector<Record>& records = peer.records();
-    require(records == disk.records, "I2", "n%zu: the log in memory is not the durable one", host);
-    require(position.commit.value <= records.size(), "I2", "n%zu commits beyond its log", host);
+    require(peer.records() == disk.records && peer.log_base().index == disk.base.index, "I2",
+            "n%zu: the log in memory is not the durable one", host);
+    require(position.commit <= disk.last_index() && position.commit >= disk.base.index, "I2",
+            "n%zu commits beyond its log", host);
+    const Record* last = disk.record(position.commit);
     if (position.role == Role::coordinator)
-        require(records[position.commit.value - 1].term == position.term, "I2",
+        require(last != nullptr && last->term == position.term, "I2",
                 "n%zu commits an older term's record by counting (Raft 5.4.2)", host);
-    for (; seen < position.commit.value; ++seen) commit(host, LogIndex{seen + 1}, records[seen]);
+    // What was compacted is committed, by what its base says.
+    if (seen < disk.base.index.value) {
+        check_base(host, disk.base, "starts from");
+        seen = disk.base.index.value;
+    }
+    for (; seen < position.commit.value; ++seen) commit(host, LogIndex{seen + 1}, *disk.record(LogIndex{seen + 1}));
 }
 
 void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
@@ -110,8 +139,9 @@ void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
     if (!first_seen) return;
     ++statistics_.terms;
     const std::vector<Record>& records = peer.records();
-    for (std::size_t i = 0; i < committed_.size() && committed_[i].term < term; ++i)
-        require(i < records.size() && records[i] == committed_[i], "I2",
+    const std::size_t base = peer.log_base().index.value;
+    for (std::size_t i = base; i < committed_.size() && committed_[i].term < term; ++i)
+        require(i - base < records.size() && records[i - base] == committed_[i], "I2",
                 "n%zu coordinates term %llu without committed record %zu", host, number(term.value), i + 1);
 }
 
@@ -122,13 +152,17 @@ void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
         return;
     }
     const auto copies = std::count_if(disks_.begin(), disks_.end(), [&](const Disk* disk) {
-        return disk->records.size() >= index.value && disk->records[index.value - 1] == record;
+        const Record* held = disk->record(index);
+        return held != nullptr && *held == record;
     });
     require(static_cast<std::size_t>(copies) >= majority(), "I2",
             "n%zu commits record %llu that %d disks hold", host, number(index.value),
                     static_cast<int>(copies));
     require(committed_.empty() || committed_.back().term <= record.term, "I2", "terms fall along the log");
     committed_.push_back(record);
+    History history(histories_.back());
+    history.decide(index, record);
+    histories_.push_back(history.snapshot());
     ++statistics_.records;
     if (record.average() != nullptr) check_average(index, record);
 }
@@ -209,11 +243,11 @@ void Ledger::vote(std::size_t host, Term term, std::size_t candidate) {
 
 void Ledger::check_acknowledgement(std::size_t host, const AppendReply& reply) {
     const Disk& disk = *disks_[host];
-    require(reply.match.value <= disk.records.size(), "I2",
+    require(reply.match <= disk.last_index(), "I2",
             "n%zu acknowledges record %llu that is not durable", host, number(reply.match.value));
     // What is committed is at a majority already; only votes for the undecided ones count for I3.
     for (std::size_t i = committed_.size() + 1; i <= reply.match.value; ++i) {
-        const Record& record = disk.records[i - 1];
+        const Record& record = *disk.record(LogIndex{i});
         require(!record.is_reference() || disk.blobs.contains(record.average()->hash), "I3",
                 "n%zu acknowledges reference %zu without its blob", host, i);
     }
@@ -227,8 +261,14 @@ void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
     if (const auto* reply = std::get_if<VoteReply>(&message); reply && reply->granted) vote(host, reply->term, to);
     if (const auto* append = std::get_if<Append>(&message))
         require(append->term == disk.hard_state.term &&
-                    append->previous_index.value + append->records.size() <= disk.records.size(),
+                    append->previous_index.value + append->records.size() <= disk.last_index().value,
                 "I2", "n%zu sends records that are not durable here", host);
+    if (const auto* snapshot = std::get_if<Snapshot>(&message)) {
+        // Of its base, or of the one before: it may have compacted its log in the same step.
+        require(snapshot->term == disk.hard_state.term && snapshot->history.index <= disk.base.index, "I2",
+                "n%zu sends a snapshot that goes beyond its durable base", host);
+        check_base(host, snapshot->history, "sends");
+    }
     if (const auto* reply = std::get_if<AppendReply>(&message); reply && reply->accepted)
         check_acknowledgement(host, *reply);
     if (const auto* query = std::get_if<Query>(&message)) bases_.try_emplace(query->round, query->base);
@@ -287,6 +327,7 @@ void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkp
         renewing(host, command);
         return;
     }
+    if (command.index > learner.applied.applied.next()) return check_skipped(host, command, learner);
     require(command.index == learner.applied.applied.next(), "I4", name + " is applied out of order or twice");
     const Record& record = committed_[command.index.value - 1];
     if (command.reference != nullptr)
@@ -302,6 +343,39 @@ void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkp
         moving(host, command, *average, learner);
     else
         require(command.average == nullptr, "I4", name + " concerns others");
+}
+
+// What a base says is what the decided records said.
+void Ledger::check_base(std::size_t host, const HistorySnapshot& base, const char* where) const {
+    require(base.index.value < histories_.size(), "I2", "n%zu %s a base of undecided records", host, where);
+    require(histories_[base.index.value] == base, "I2", "n%zu %s a base, %llu, that is not what the records say", host, where,
+            number(base.index.value));
+}
+
+// The base of its log takes the place of records that a host was away for. Its own part in them, one at most, is applied.
+void Ledger::check_skipped(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
+    const std::string name = text_of("n%zu, records up to %llu", host, number(command.index.value));
+    // The base may be a later one by now: the learner is behind.
+    require(command.index <= disks_[host]->base.index, "I4", name + " are skipped, though they are in its log");
+    const Average* part = nullptr;
+    for (std::size_t i = learner.applied.applied.value; i < command.index.value; ++i) {
+        const Average* average = committed_[i].average();
+        if (average == nullptr || !average->includes(make_id(settings_.seed, host))) continue;
+        require(part == nullptr, "I5", name + ": two of its averages are skipped");
+        part = average;
+    }
+    const HistorySnapshot& history = histories_[command.index.value];
+    if (command.reference != nullptr)
+        require(history.reference > learner.applied.applied && hash_of(*command.reference) == history.reference_hash, "I3",
+                name + " bring a reference that they do not decide");
+    else if (history.reference > learner.applied.applied)
+        require(history.reference < reference_index_, "I3", name + " are applied without the reference in force");
+    if (part != nullptr) {
+        ++statistics_.parts_in_snapshots;
+        moving(host, command, *part, learner);
+    } else {
+        require(command.average == nullptr, "I4", name + " concern others");
+    }
 }
 
 // After a restart: the reference in force once more, for the learner's reports.

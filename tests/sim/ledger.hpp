@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/log/history.hpp"
 #include "protocol/peer.hpp"
 #include "tests/sim/disk.hpp"
 #include "tests/sim/settings.hpp"
@@ -20,6 +21,9 @@ struct Statistics {
     std::uint64_t rounds_full = 0;
     std::uint64_t rounds_partial = 0;
     std::uint64_t rounds_applied = 0;   // by every member of their sets: I7 was checked
+    std::uint64_t compactions = 0;
+    std::uint64_t snapshots_taken = 0;  // by hosts whose log ended before the coordinator's base
+    std::uint64_t parts_in_snapshots = 0;  // averages that were applied though their record was compacted
     std::uint64_t skipped_references = 0;  // replaced before a peer that was away came to them
     std::uint64_t crashes = 0;
     std::uint64_t faults = 0;
@@ -33,7 +37,7 @@ public:
     Ledger(const Settings& settings, SharedModel initial, std::vector<const Disk*> disks);
 
     // What a host writes (its disk is still the old one), and that it starts again.
-    void persisting(std::size_t host, const PersistLog& persist, bool stale_input) const;
+    void persisting(std::size_t host, const PersistLog& persist, bool stale_input);
     void restarted(std::size_t host);
     // After every input, once what is to be persisted is durable.
     void observe(std::size_t host, const Peer& peer);
@@ -59,6 +63,8 @@ private:
     void vote(std::size_t host, Term term, std::size_t candidate);
     void coordinates(std::size_t host, Term term, const Peer& peer);
     void commit(std::size_t host, LogIndex index, const Record& record);
+    void check_base(std::size_t host, const HistorySnapshot& base, const char* where) const;
+    void check_skipped(std::size_t host, const ApplyRecord& command, const Checkpoint& learner);
     void check_average(LogIndex index, const Record& record);
     void check_mean(const Average& average, const Parameters& model) const;
     void check_acknowledgement(std::size_t host, const AppendReply& reply);
@@ -75,6 +81,7 @@ private:
     std::map<Term, std::size_t> coordinators_;
     std::map<std::pair<std::size_t, Term>, std::size_t> votes_;
     std::vector<Record> committed_;
+    std::vector<HistorySnapshot> histories_;  // after each of them
     std::vector<std::size_t> commit_of_;      // per host: compared so far, since its start
     std::vector<RoundId> highest_asked_;      // per host, across starts
 

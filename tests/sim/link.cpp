@@ -19,6 +19,9 @@ struct WireBytes {
         }
         return bytes;
     }
+    std::size_t operator()(const Snapshot& message) const {
+        return 3 * frame_bytes + message.history.served.size() * (3 * id_bytes);
+    }
     std::size_t operator()(const Heartbeat&) const { return frame_bytes + id_bytes; }
     std::size_t operator()(const Contribution&) const { return model_bytes; }
     std::size_t operator()(const Blob&) const { return model_bytes; }

@@ -68,6 +68,7 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     settings.bulk_queue_models = 2 + uniform_below(rng, 7);
     settings.datagram_queue = std::size_t{16} << uniform_below(rng, 5);
     settings.rounds_per_term = chance(rng, 0.6) ? 1 : chance(rng, 0.5) ? 3 : 1'000'000;  // the last: by time alone
+    if (chance(rng, 1.0 / 3)) settings.log_kept.records = 1 + uniform_below(rng, 8);
     return settings;
 }
 
@@ -76,14 +77,15 @@ std::string Settings::text() const {
     std::snprintf(text.data(), text.size(),
                   "seed=%llu%s members=%zu timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
-                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu",
+                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members,
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),
                   static_cast<long long>(fault_interval.count()), static_cast<long long>(latency.count()),
                   static_cast<long long>(slow_link.count()), bytes_per_second / 1e6, control_queue_bytes,
-                  bulk_queue_models, datagram_queue, static_cast<unsigned long long>(rounds_per_term));
+                  bulk_queue_models, datagram_queue, static_cast<unsigned long long>(rounds_per_term),
+                  log_kept.records);
     return text.data();
 }
 

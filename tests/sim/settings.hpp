@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/log/compaction.hpp"
 #include "protocol/random.hpp"
 #include "protocol/timing.hpp"
 #include "protocol/types.hpp"
@@ -40,6 +41,7 @@ struct Settings {
     Duration fault_interval{};         // mean
     Duration safety_phase{};
     std::uint64_t rounds_per_term = 1;
+    LogKept log_kept;                  // before compaction: a third of the runs keep a handful
     double crash_at_persist = 0;       // probability, per output that persists something
 
     std::string text() const;          // one line

@@ -91,6 +91,9 @@ struct Fingerprint {
     }
     std::uint64_t operator()(const PreVoteReply& m) const { return of({15, m.term.value, m.granted}); }
     std::uint64_t operator()(const TimeoutNow& m) const { return of({16, m.term.value}); }
+    std::uint64_t operator()(const Snapshot& m) const {
+        return of({19, m.term.value, m.history.index.value, m.history.term.value, of(m.history.reference_hash)});
+    }
 };
 
 struct Describe {
@@ -103,6 +106,11 @@ struct Describe {
     }
     std::string operator()(const TimeoutNow& message) const {
         return text_of("timeout_now term=%llu", number(message.term.value));
+    }
+    std::string operator()(const Snapshot& message) const {
+        return text_of("snapshot term=%llu base=%llu/%llu reference=%llu", number(message.term.value),
+                       number(message.history.index.value), number(message.history.term.value),
+                       number(message.history.reference.value));
     }
     std::string operator()(const RequestVote& message) const {
         return text_of("request_vote term=%llu last=%llu/%llu%s", number(message.term.value),

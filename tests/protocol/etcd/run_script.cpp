@@ -69,7 +69,7 @@ public:
 private:
     void start(const PeerId& id, LogIndex commit) {
         Node& node = nodes_[id];
-        node.raft.emplace(Raft::Config{id, voters_, quick_timing()}, node.vote, node.records, commit, Rng(id.bytes[0]),
+        node.raft.emplace(Raft::Config{id, voters_, quick_timing()}, node.vote, RecordLog(node.records), commit, Rng(id.bytes[0]),
                           node.now);
     }
 

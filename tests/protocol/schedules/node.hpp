@@ -26,7 +26,8 @@ struct View {
     Role role = Role::follower;
     std::optional<PeerId> coordinator;
     LogIndex commit;
-    std::vector<Record> records;
+    std::vector<Record> records;  // after the base
+    HistorySnapshot base;
 };
 
 class Node {

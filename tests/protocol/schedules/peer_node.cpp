@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tests/protocol/persisted_log.hpp"
 #include "tests/protocol/support.hpp"
 
 namespace parley::schedules {
@@ -64,7 +65,7 @@ void PeerNode::advance(Instant now) {
 
 View PeerNode::view() const {
     const PeerStatus status = peer_->status();
-    return {status.term, status.role, status.coordinator, status.commit, peer_->records()};
+    return {status.term, status.role, status.coordinator, status.commit, peer_->records(), peer_->log_base()};
 }
 
 // --- what the peer asks for -------------------------------------------------------------------------------
@@ -101,9 +102,7 @@ void PeerNode::carry_out(Instant now) {
 
 void PeerNode::persist(const PersistLog& log) {
     if (log.hard_state) disk_.state.hard_state = *log.hard_state;
-    if (!log.first_index) return;
-    disk_.state.records.resize(log.first_index->value - 1);
-    disk_.state.records.insert(disk_.state.records.end(), log.records.begin(), log.records.end());
+    test::persist(log, disk_.state.base, disk_.state.records);
 }
 
 void PeerNode::run(Instant now, const BlobCommand& command) {
@@ -156,6 +155,10 @@ void PeerNode::report(Instant now) {
 
 bool PeerNode::command(Instant now, Words words) {
     const std::string& verb = words[0];
+    if (verb == "keep") {  // from its next start on
+        config_.log_kept.records = number_of(words[2]);
+        return true;
+    }
     if (verb == "forget-blobs") {
         disk_.blobs.clear();
         return true;

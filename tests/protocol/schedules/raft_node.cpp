@@ -1,11 +1,13 @@
 #include "tests/protocol/schedules/raft_node.hpp"
 
+#include "protocol/log/compaction.hpp"
+#include "tests/protocol/persisted_log.hpp"
 #include "tests/protocol/support.hpp"
 
 namespace parley::schedules {
 
 void RaftNode::start(Instant now) {
-    raft_.emplace(Raft::Config{self_, voters_, Timing{}}, vote_, records_, LogIndex{}, Rng(self_.bytes[0] + 8 * ++starts_),
+    raft_.emplace(Raft::Config{self_, voters_, Timing{}}, vote_, RecordLog(records_, base_), base_.index, Rng(self_.bytes[0] + 8 * ++starts_),
                   now);
     for (const ModelHash& hash : blobs_)
         raft_->blob_durable(hash);
@@ -31,18 +33,21 @@ void RaftNode::carry_out() {
     raft_->check_invariants();
     Raft::Output output = raft_->take_output();
     if (output.vote_changed) vote_ = raft_->vote();
+    PersistLog change;
+    if (output.base_changed) change.base = raft_->log().base();
     if (output.first_changed) {
-        records_.resize(output.first_changed->value - 1);
-        for (Record& record : raft_->log().slice(*output.first_changed, std::size_t(-1)))
-            records_.push_back(std::move(record));
+        change.first_index = output.first_changed;
+        change.records = raft_->log().slice(*output.first_changed, std::size_t(-1));
     }
+    test::persist(change, base_, records_);
     refused_ += output.refused.size();
     for (Send& send : output.sends)
         send_(send.to, std::move(send.message));
 }
 
 View RaftNode::view() const {
-    return {raft_->term(), raft_->role(), raft_->coordinator(), raft_->commit(), raft_->log().records()};
+    return {raft_->term(), raft_->role(), raft_->coordinator(), raft_->commit(), raft_->log().records(),
+            raft_->log().base()};
 }
 
 // given A term 3 vote B log 1 1.1 2
@@ -77,6 +82,8 @@ bool RaftNode::command(Instant now, Words words) {
         raft_->blob_durable(hash);
     } else if (verb == "transfer") {
         raft_->transfer(now, peer_of(words[2]));
+    } else if (verb == "compact") {
+        raft_->compact(fold(raft_->log(), LogIndex{number_of(words[2])}));
     } else if (verb == "step-down") {
         raft_->step_down(now);
     } else {

@@ -30,6 +30,7 @@ private:
     std::vector<PeerId> voters_;
     SendFunction send_;
     Vote vote_;                        // the disk
+    HistorySnapshot base_;
     std::vector<Record> records_;
     std::set<ModelHash> blobs_;
     std::optional<Raft> raft_;

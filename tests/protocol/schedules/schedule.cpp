@@ -231,8 +231,10 @@ void Schedule::check_always() {
         const View view = one.node->view();
         if (view.role == Role::coordinator && coordinators_.try_emplace(view.term, id).first->second != id)
             fail("two coordinators in term " + std::to_string(view.term.value));
-        for (std::uint64_t index = 1; index <= view.commit.value; ++index) {
-            const Record& record = view.records.at(index - 1);
+        if (bases_.try_emplace(view.base.index, view.base).first->second != view.base)
+            fail(letter_of(id) + " has another base " + std::to_string(view.base.index.value));
+        for (std::uint64_t index = view.base.index.value + 1; index <= view.commit.value; ++index) {
+            const Record& record = view.records.at(index - view.base.index.value - 1);
             if (committed_.try_emplace(index, record).first->second != record)
                 fail(letter_of(id) + " has another committed record " + std::to_string(index));
         }
@@ -280,6 +282,9 @@ void Schedule::expect_one(const PeerId& id, Words words) {
             ++i;
         } else if (word == "commit") {
             if (view.commit.value != number_of(value)) fail(who + " has committed " + std::to_string(view.commit.value));
+            ++i;
+        } else if (word == "base") {
+            if (view.base.index.value != number_of(value)) fail(who + "'s log has the base " + std::to_string(view.base.index.value));
             ++i;
         } else if (word == "follows") {
             const std::string coordinator = view.coordinator ? letter_of(*view.coordinator) : "nobody";

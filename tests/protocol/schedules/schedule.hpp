@@ -52,6 +52,7 @@ private:
     std::map<Term, PeerId> coordinators_;
     std::map<std::pair<PeerId, Term>, PeerId> votes_;
     std::map<std::uint64_t, Record> committed_;
+    std::map<LogIndex, HistorySnapshot> bases_;
     std::map<PeerId, std::string> roles_;  // as told last
     std::string transcript_;
 };

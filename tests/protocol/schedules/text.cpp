@@ -61,6 +61,7 @@ std::string text_of(const Message& message) {
             if constexpr (requires { m.term; }) add("term", m.term.value);
             if constexpr (requires { m.last_index; }) add("last", m.last_index.value);
             if constexpr (requires { m.previous_index; }) add("after", m.previous_index.value);
+            if constexpr (requires { m.history; }) add("base", m.history.index.value);
             if constexpr (requires { m.commit; }) add("commit", m.commit.value);
             if constexpr (requires { m.match; }) add("match", m.match.value);
             if constexpr (requires { m.round.sequence; }) add("round", m.round.sequence);

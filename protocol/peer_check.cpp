@@ -1,0 +1,39 @@
+#include "protocol/peer_check.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "protocol/limits.hpp"
+
+namespace parley {
+
+std::optional<Error> check(const PeerConfig& config, const PersistedState& state) {
+    const auto wrong = [](const char* what) { return std::optional<Error>(Error{what}); };
+    if (config.voters.empty() || config.voters.size() > limits::members_max)
+        return wrong("a group has between 1 and 64 voters");
+    if (std::ranges::adjacent_find(config.voters) != config.voters.end()) return wrong("a voter is listed twice");
+    if (!std::ranges::binary_search(config.voters, config.self)) return wrong("this peer is not among the voters");
+    if (!(config.divergence_threshold > 0) || !std::isfinite(config.divergence_threshold))
+        return wrong("the divergence threshold must be above 0");
+    if (config.model_count < 1 || config.model_count > config.parameter_count)
+        return wrong("the model is larger than what is exchanged");
+    if (config.rounds_per_term < 1) return wrong("a coordinator decides at least one round in its term");
+    if (!config.initial_model || config.initial_model->size() != config.parameter_count || config.hash == nullptr)
+        return wrong("the initial model does not have the parameters that were promised");
+    if (state.applied.applied.value > state.base.index.value + state.records.size())
+        return wrong("the checkpoint is ahead of the log: the write-ahead log has lost records");
+    if (state.applied.pending && (!state.applied.pending->model ||
+                                  state.applied.pending->model->size() != config.parameter_count))
+        return wrong("the pending snapshot does not have the parameters of this model");
+    if (state.applied.pending && state.applied.pending->round > state.hard_state.highest_round)
+        return wrong("the pending snapshot is ahead of the log: the write-ahead log has lost an entry");
+    Term term = state.base.term;
+    for (const Record& record : state.records) {
+        if (record.term < term) return wrong("the terms of the log's records go backwards");
+        term = record.term;
+    }
+    if (term > state.hard_state.term) return wrong("the log has records of a term after the current one");
+    return std::nullopt;
+}
+
+}  // namespace parley
