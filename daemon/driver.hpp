@@ -80,6 +80,7 @@ private:
     void carry_out_blob(const ServeBlob& command);
     void carry_out_event(const CoordinatorChanged& event);
     void carry_out_event(const RoundDecided& event);
+    void carry_out_event(const MembersChanged& event);
     void carry_out_event(const RoundFailed& event);
     void carry_out_event(const swim::SwimEvent& event);
     void carry_out_event(const Alarm& event);

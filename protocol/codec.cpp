@@ -31,13 +31,21 @@ void pack(Packer& out, const Average& average) {
     }
 }
 
-// [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]]
+void pack(Packer& out, const Members& members) {
+    out.pack_uint8(static_cast<std::uint8_t>(members.change));
+    pack(out, members.member.bytes);
+}
+
+// [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]],
+// [term, 3, change, member] = MEMBERS
 void pack(Packer& out, const Record& record) {
     const Average* average = record.average();
-    out.pack_array(average != nullptr ? 7 : 2);
+    const Members* members = record.members();
+    out.pack_array(average != nullptr ? 7 : members != nullptr ? 4 : 2);
     out.pack_uint64(record.term.value);
     out.pack_uint8(static_cast<std::uint8_t>(record.content.index()));
     if (average != nullptr) pack(out, *average);
+    if (members != nullptr) pack(out, *members);
 }
 
 // 1 and 3 were request_vote and append of version 1.
@@ -86,6 +94,11 @@ struct FieldWriter {
         out.pack_array(static_cast<std::uint32_t>(m.records.size()));
         for (const Record& record : m.records)
             pack(out, record);
+    }
+    void operator()(const ChangeMembers& m) const {
+        start(19, 3);
+        pack(out, m.wanted);
+        out.pack_uint64(m.known.value);
     }
     void operator()(const AppendReply& m) const {
         start(4, 3);
@@ -202,6 +215,15 @@ Average read_average(FieldReader& in) {
     return average;
 }
 
+Members read_members(FieldReader& in) {
+    const std::uint64_t change = in.unsigned_number("change");
+    if (change > static_cast<std::uint64_t>(Members::Change::revoke)) in.fail("change");
+    Members members;
+    members.change = static_cast<Members::Change>(change);
+    members.member.bytes = in.bytes32("member");
+    return members;
+}
+
 Record read_record(FieldReader& in) {
     Record record;
     record.term.value = in.unsigned_number("term");
@@ -209,6 +231,7 @@ Record read_record(FieldReader& in) {
         case 0: record.content = Noop{}; break;
         case 1: record.content = Balance{read_average(in)}; break;
         case 2: record.content = Reference{read_average(in)}; break;
+        case 3: record.content = read_members(in); break;
         default: in.fail("kind");
     }
     return record;
@@ -257,6 +280,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
             return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
                                in.boolean("is_transfer")};
         case 18: return read_append(in);
+        case 19: return ChangeMembers{read_members(in), index("known")};
         default: return std::nullopt;
     }
 }

@@ -8,7 +8,7 @@ const char* message_name(const Message& message) {
     static constexpr std::array names = {"request_vote", "vote_reply", "append",       "append_reply", "violation_notice",
                                          "query",        "abort",      "ready",        "fetch_blob",   "blob_missing",
                                          "contribution", "blob",       "heartbeat",    "pre_vote",     "pre_vote_reply",
-                                         "timeout_now"};
+                                         "timeout_now",  "change_members"};
     static_assert(names.size() == std::variant_size_v<Message>);
     return names.at(message.index());
 }

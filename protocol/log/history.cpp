@@ -10,6 +10,12 @@ void History::decide(LogIndex index, const Record& record) {
     const Average* average = record.average();
     // A record of a term ends every round of the terms before it.
     latest_round_ = std::max(latest_round_, average != nullptr ? average->round : RoundId{record.term, 0});
+    if (const Members* change = record.members()) {
+        roster_.apply(*change);
+        changed_[change->member] = index;
+        // Nobody keeps a model for whoever has gone.
+        if (!roster_.is_member(change->member)) served_.erase(change->member);
+    }
     if (average == nullptr) return;
     for (const Share& share : average->balancing_set)
         served_[share.member] = index;
@@ -23,6 +29,11 @@ void History::decide(LogIndex index, const Record& record) {
     reference_ = index;
     reference_round_ = average->round;
     reference_hash_ = average->hash;
+}
+
+LogIndex History::last_change(const PeerId& member) const {
+    const auto found = changed_.find(member);
+    return found == changed_.end() ? LogIndex{} : found->second;
 }
 
 LogIndex History::last_served(const PeerId& member) const {

@@ -4,13 +4,15 @@
 #include <map>
 
 #include "protocol/log/record.hpp"
+#include "protocol/log/roster.hpp"
 #include "protocol/types.hpp"
 
 namespace parley {
 
 class History {
 public:
-    explicit History(ModelHash initial_reference) : reference_hash_(initial_reference) {}
+    explicit History(ModelHash initial_reference, Roster founding = {})
+        : reference_hash_(initial_reference), roster_(std::move(founding)) {}
 
     // The next committed record; its index must follow the last one's.
     void decide(LogIndex index, const Record& record);
@@ -23,9 +25,13 @@ public:
     std::uint64_t rounds_full() const { return rounds_full_; }
     std::uint64_t rounds_partial() const { return rounds_partial_; }
 
+    // The members, as of the last committed record.
+    const Roster& roster() const { return roster_; }
+    // The last MEMBERS record about this peer; 0 = none.
+    LogIndex last_change(const PeerId& member) const;
     // Rounds below this one can no longer be decided.
     RoundId latest_round() const { return latest_round_; }
-    // The last record with this member in its balancing set; 0 = none.
+    // The last record with this member in its balancing set; 0 = none, or it is a member no more.
     LogIndex last_served(const PeerId& member) const;
     const std::map<PeerId, LogIndex>& served() const { return served_; }
 
@@ -39,6 +45,8 @@ private:
     std::uint64_t rounds_full_ = 0;
     std::uint64_t rounds_partial_ = 0;
     std::map<PeerId, LogIndex> served_;
+    Roster roster_;
+    std::map<PeerId, LogIndex> changed_;
 };
 
 }  // namespace parley

@@ -36,6 +36,7 @@ std::vector<Message> samples() {
             PreVote{Term{10}, LogIndex{1u << 20U}, Term{8}},
             PreVoteReply{Term{10}, true},
             TimeoutNow{Term{9}},
+            ChangeMembers{{Members::Change::revoke, peer(3)}, LogIndex{7}},
             RequestVote{Term{10}, LogIndex{3}, Term{8}, true}};
 }
 
@@ -197,4 +198,16 @@ BOOST_AUTO_TEST_CASE(mutated_messages_are_refused_or_read_but_never_crash) {
     }
     BOOST_TEST(accepted > 1000U);   // the unchanged ones at least
     BOOST_TEST(accepted < 36'000U);
+}
+
+BOOST_AUTO_TEST_CASE(members_record_survives_its_bytes_and_unknown_changes_do_not) {
+    for (const auto change : {Members::Change::admit, Members::Change::revoke}) {
+        const Record record{Term{3}, Members{change, peer(9)}};
+        const auto decoded = decode_record(encode(record));
+        BOOST_REQUIRE(decoded.has_value());
+        BOOST_TEST((*decoded == record));
+    }
+    Bytes bytes = encode(Record{Term{3}, Members{Members::Change::revoke, peer(9)}});
+    bytes[3] = std::byte{5};  // [3, 3, change, member]
+    BOOST_TEST(!decode_record(bytes).has_value());
 }
