@@ -28,8 +28,8 @@ std::optional<std::string> refusal(const Hello& ours, const Hello& theirs) {
                ours.model + "' (fingerprint " + short_hash(ours.fingerprint) +
                ") here: [model] must be the same in both configs";
     if (ours.voters != theirs.voters)
-        return "another list of voters: hash " + short_hash(theirs.voters) + " there, " + short_hash(ours.voters) +
-               " here: [cluster] voters must name the same peers in every config";
+        return "another list of founding voters: hash " + short_hash(theirs.voters) + " there, " + short_hash(ours.voters) +
+               " here: [cluster] voters must name those who founded the group, in every config";
     if (ours.divergence_threshold != theirs.divergence_threshold)
         return "another divergence threshold: " + std::to_string(theirs.divergence_threshold) + " there, " +
                std::to_string(ours.divergence_threshold) + " here: it must be the same in every config";
