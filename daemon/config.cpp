@@ -113,6 +113,12 @@ void read_cluster(ConfigReader& reader, ClusterSettings& cluster, const std::fil
     for (const std::string& voter : voters)
         cluster.voters.push_back(*PeerId::parse(voter));
     std::sort(cluster.voters.begin(), cluster.voters.end());
+    reader.boolean("cluster.join", cluster.join);
+    std::vector<std::string> allowed;
+    reader.texts("cluster.allowed_peers", allowed, limits::members_max, peer_id_rule);
+    for (const std::string& peer : allowed)
+        cluster.allowed_peers.push_back(*PeerId::parse(peer));
+    std::sort(cluster.allowed_peers.begin(), cluster.allowed_peers.end());
     reader.choice<TimingProfile>("cluster.profile", cluster.profile, profiles);
     reader.boolean("cluster.mdns", cluster.mdns);
 }
@@ -195,10 +201,14 @@ Result<Config> load_config(const std::filesystem::path& file, const ConfigEnviro
 }
 
 Result<std::vector<PeerId>> ClusterSettings::group(const PeerId& self) const {
+    const bool is_founder = std::binary_search(voters.begin(), voters.end(), self);
+    if (join && (voters.empty() || is_founder))
+        return failure("cluster.join is for a peer that did not found the group: cluster.voters must name those who did, "
+                       "as their configs do, without \"" + self.text() + "\"");
     if (voters.empty()) return std::vector<PeerId>{self};
-    if (std::binary_search(voters.begin(), voters.end(), self)) return voters;
+    if (is_founder || join) return voters;
     return failure("cluster.voters does not name this peer itself: add \"" + self.text() +
-                   "\", here and at every other peer");
+                   "\", here and at every other founder; or, to be admitted to a group that is at work, join = true");
 }
 
 }  // namespace parley::daemon

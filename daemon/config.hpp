@@ -47,11 +47,13 @@ struct ClusterSettings {
     std::filesystem::path secret_file;  // default: $CREDENTIALS_DIRECTORY/cluster.secret if that exists,
                                         // else cluster.secret beside the config file
     std::vector<std::string> seeds;     // "host:port"
-    std::vector<PeerId> voters;         // as configured, in order of PeerId; see group()
+    std::vector<PeerId> voters;         // who founded the group, in order of PeerId; see group()
+    bool join = false;                  // this peer is not among them: it is to be admitted to their group
+    std::vector<PeerId> allowed_peers;  // newcomers that this peer lets in, in order; empty: whoever holds the secret
     TimingProfile profile = TimingProfile::lan;
     bool mdns = false;  // announced and found on the local network: discovery/avahi.hpp
 
-    // The whole group: `voters`, or self alone when there are none. Fails if voters are given without self.
+    // The founders: `voters`, or self alone when there are none. Fails if voters are given without self, unless it joins.
     Result<std::vector<PeerId>> group(const PeerId& self) const;
 };
 

@@ -79,6 +79,8 @@ std::string to_toml(const Config& config) {
     text("secret_file", config.cluster.secret_file.string());
     line("seeds", list_text(config.cluster.seeds, [](const std::string& seed) { return quoted_toml(seed); }));
     line("voters", list_text(config.cluster.voters, [](const PeerId& id) { return quoted_toml(id.text()); }));
+    line("join", config.cluster.join ? "true" : "false");
+    line("allowed_peers", list_text(config.cluster.allowed_peers, [](const PeerId& id) { return quoted_toml(id.text()); }));
     text("profile", timing_profile_name(config.cluster.profile));
     line("mdns", config.cluster.mdns ? "true" : "false");
     write_learner_settings(out, config);

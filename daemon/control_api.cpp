@@ -81,6 +81,17 @@ void get_rounds(Driver& driver, const ControlRequest& request, ControlReply repl
     reply(rounds_answer(driver.rounds(), request));
 }
 
+// Asked is not done: the group decides. `GET /status` says under group.wanted what is outstanding.
+void post_members(Driver& driver, const ControlRequest& request, ControlReply reply) {
+    const auto value = [&request](const char* key) {
+        const auto found = request.query.find(key);
+        return found == request.query.end() ? std::string() : found->second;
+    };
+    const auto asked = driver.change_members(value("change"), value("member"));
+    if (!asked) return reply(refuse(409, asked.error().message));
+    reply(answer(200, {{"asked", change_name(asked->change)}, {"member", asked->member.text()}}));
+}
+
 using Route = void (*)(Driver&, const ControlRequest&, ControlReply);
 struct RouteEntry {
     const char* method;
@@ -107,6 +118,10 @@ constexpr RouteEntry routes[] = {
     {"POST", "/feed",
      [](Driver& driver, const ControlRequest& request, ControlReply reply) {
          post_feed(driver, request, std::move(reply));
+     }},
+    {"POST", "/members",
+     [](Driver& driver, const ControlRequest& request, ControlReply reply) {
+         post_members(driver, request, std::move(reply));
      }},
     {"GET", "/normalisation",
      [](Driver& driver, const ControlRequest&, ControlReply reply) {

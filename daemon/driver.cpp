@@ -105,7 +105,8 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
         .on_packet =
             [self](const PeerId& id, swim::Transport via, std::span<const std::byte> bytes) {
                 self->receive_packet(id, via, bytes);
-            }};
+            },
+        .objection = [self](const PeerId& id) { return self->objection(id); }};
     auto opened = Link::create(io, std::move(link), handlers, logger, driver->clock_);
     if (!opened) return std::unexpected(ExitReason{exit_network, opened.error().message});
     driver->link_ = std::move(*opened);
@@ -398,6 +399,12 @@ Result<FeedAnswer> Driver::feed(std::string_view rows) {
     auto answer = feed_->take(rows);
     if (answer && answer->accepted > 0) static_cast<void>(trainer_.command(LookForSamples{}));  // else it looks by itself
     return answer;
+}
+
+std::optional<Error> Driver::ask_for(const Members& change) {
+    std::optional<Error> refused;
+    give([&](Peer& peer, Instant now) { refused = peer.change_members(now, change); });
+    return refused;
 }
 
 Result<void> Driver::pause() {

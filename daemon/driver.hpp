@@ -65,6 +65,9 @@ public:
     void write_checkpoint(std::function<void(Result<LogIndex>)> reply);
     // Examples of local programs, as rows of CSV without a header; only with source = "push".
     Result<FeedAnswer> feed(std::string_view rows);
+    // Asks the group for a change of itself; `who` is an id, or the name of a member. The answer says what was asked; when it
+    // is so, `status` says.
+    Result<Members> change_members(const std::string& change, const std::string& who);
     Result<void> pause();
     Result<void> resume();
 
@@ -82,6 +85,9 @@ private:
     void carry_out_blob(const ServeBlob& command);
     void carry_out_event(const CoordinatorChanged& event);
     void carry_out_event(const RoundDecided& event);
+    std::optional<Error> ask_for(const Members& change);
+    std::optional<std::string> objection(const PeerId& id) const;
+    void carry_out_event(const MembersChanged& event);
     void carry_out_event(const RoundFailed& event);
     void carry_out_event(const swim::SwimEvent& event);
     void carry_out_event(const Alarm& event);

@@ -29,6 +29,19 @@ void Driver::carry_out_event(const RoundDecided& event) {
                       event.average.violations, *suppressed);
 }
 
+void Driver::carry_out_event(const MembersChanged& event) {
+    const PeerStatus now = peer_.status();
+    if (event.change.member == self_ && is_fenced(now.standing)) {
+        last_error_ = std::string("this peer is fenced: it was ") + standing_name(now.standing) +
+                      " by the group, and trains on alone";
+        logger_->warn("fenced standing={} index={}", standing_name(now.standing), event.index.value);
+    }
+    if (const auto suppressed = limiter_.allow("members_changed", clock_.now()))
+        logger_->info("members_changed index={} change={} peer={} voters={} joining={} suppressed={}", event.index.value,
+                      change_name(event.change.change), name_of(event.change.member), now.roster.voters.size(),
+                      now.roster.joining.size(), *suppressed);
+}
+
 void Driver::carry_out_event(const RoundFailed& event) {
     if (const auto suppressed = limiter_.allow("round_failed", clock_.now()))
         logger_->warn("round_failed round={}.{} reason={} suppressed={}", event.round.term.value,

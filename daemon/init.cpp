@@ -87,7 +87,8 @@ state_directory = "@STATE@"
 name = "@CLUSTER@"
 # Peers to call at the start, "host:port".
 seeds = @SEEDS@
-# The ids of the whole group: the same list at every peer, this one included. Empty: a group of one.
+# The ids of those who found the group: the same list at every peer, for ever. Empty: a group of one, this peer.
+# Whoever comes later is not among them, has the same list and join = true, and is admitted by those who are there.
 # This peer is "@SELF@".
 voters = @VOTERS@
 
@@ -127,7 +128,8 @@ On this host:
 On every further host: copy cluster.secret there by a private way, then
   parley init --cluster @CLUSTER@ --directory DIR --secret-file cluster.secret --seed HOST:PORT --voter @SELF@
   where HOST:PORT is how that host reaches this peer, which listens at @LISTEN@.
-Finally list the ids of all peers under `voters` in every parley.toml: the same list everywhere.
+To found the group together list the ids of all peers under `voters` in every parley.toml: the same list everywhere.
+To join a group that is at work give that host the list of this one, and join = true.
 )";
 
 using Values = std::vector<std::pair<std::string_view, std::string>>;

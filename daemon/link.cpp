@@ -110,7 +110,9 @@ net::TransportHandlers Link::transport_handlers() {
 std::optional<std::string> Link::admit(const PeerId& id, const net::Bytes& hello) const {
     const Result<Hello> theirs = decode_hello(hello);
     if (!theirs) return "malformed hello: " + theirs.error().message;
-    if (!std::binary_search(config_.voters.begin(), config_.voters.end(), id))
+    if (handlers_.objection) {
+        if (const auto why = handlers_.objection(id)) return theirs->name + " (" + id.text() + ") " + *why;
+    } else if (!std::binary_search(config_.voters.begin(), config_.voters.end(), id))
         return theirs->name + " (" + id.text() + ") is not among the voters of cluster " +
                config_.cluster_name + ": add its id to cluster.voters in every peer's config";
     return refusal(config_.hello, *theirs);
@@ -191,7 +193,10 @@ void Link::dial_found(const PeerId& claimed) {
         if (const Result<Endpoint> endpoint = parse_endpoint(address)) transport_->dial(endpoint->host, endpoint->port);
 }
 
-void Link::hang_up(const PeerId& id) { transport_->disconnect(id, "no answer for too long"); }
+void Link::hang_up(const PeerId& id) {
+    const auto objection = handlers_.objection ? handlers_.objection(id) : std::nullopt;
+    transport_->disconnect(id, objection ? "it " + *objection : "no answer for too long");
+}
 
 void Link::dial_seed(const Endpoint& seed) {
     seeds_.insert(net::RemoteEndpoint{seed.host, seed.port}.text());

@@ -34,7 +34,7 @@ struct LinkConfig {
     std::string cluster_name;
     Endpoint listen;
     Hello hello;                 // without the port
-    std::vector<PeerId> voters;  // nobody else is let in
+    std::vector<PeerId> voters;  // nobody else is let in, unless LinkHandlers::objection decides
     std::size_t parameter_count = 0;
 };
 
@@ -44,6 +44,8 @@ struct LinkHandlers {
     std::function<void(const PeerId&, const Message&)> on_message;
     // Of the gossip membership.
     std::function<void(const PeerId&, swim::Transport via, std::span<const std::byte> bytes)> on_packet;
+    // Why this peer, which holds the secret, is not let in; nothing when it is. May be empty: see LinkConfig::voters.
+    std::function<std::optional<std::string>(const PeerId&)> objection{};
 };
 
 class Link {

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
     add_import(app, result);
     add_config(app, result);
     add_feed(app, result);
+    add_members(app, result);
     add_demo(app, result);
     std::signal(SIGPIPE, SIG_IGN);
     try {

@@ -29,6 +29,24 @@ std::string round_text(const RoundId& round) {
     return round.is_none() ? "" : std::to_string(round.term.value) + "." + std::to_string(round.sequence);
 }
 
+json ids_json(const std::vector<PeerId>& ids) {
+    json list = json::array();
+    for (const PeerId& id : ids)
+        list.push_back(id.text());
+    return list;
+}
+
+void add_roster(json& group, const PeerStatus& peer) {
+    group["standing"] = is_fenced(peer.standing) ? "fenced" : standing_name(peer.standing);
+    group["voters"] = ids_json(peer.roster.voters);
+    group["joining"] = ids_json(peer.roster.joining);
+    group["removed"] = ids_json(peer.roster.removed);
+    group["revoked"] = ids_json(peer.roster.revoked);
+    group["wanted"] = json::array();
+    for (const Members& change : peer.wanted)
+        group["wanted"].push_back({{"change", change_name(change.change)}, {"member", change.member.text()}});
+}
+
 json group_json(const StatusView& view) {
     json members = json::array();
     for (const MemberView& member : view.peer.members)
@@ -51,6 +69,7 @@ json group_json(const StatusView& view) {
                {"violations", view.peer.violations},
                {"coordinator", nullptr},
                {"coordinators_seen", json::array()}};
+    add_roster(group, view.peer);
     if (view.peer.coordinator) group["coordinator"] = view.peer.coordinator->text();
     for (const PeerId& id : view.history.coordinators)
         group["coordinators_seen"].push_back(id.text());

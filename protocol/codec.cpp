@@ -14,6 +14,7 @@ using msgpack_fields::to_bytes;
 using msgpack_fields::unpack;
 
 constexpr std::size_t served_fields = 5;
+constexpr std::size_t known_max = limits::departed_max + 2 * limits::members_max;  // of one list of those who are or were here
 
 // --- writing ------------------------------------------------------------------------------------------
 
@@ -33,19 +34,38 @@ void pack(Packer& out, const Average& average) {
     }
 }
 
-// [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]]
+void pack(Packer& out, const Members& members) {
+    out.pack_uint8(static_cast<std::uint8_t>(members.change));
+    pack(out, members.member.bytes);
+}
+
+// [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]],
+// [term, 3, change, member] = MEMBERS
 void pack(Packer& out, const Record& record) {
     const Average* average = record.average();
-    out.pack_array(average != nullptr ? 7 : 2);
+    const Members* members = record.members();
+    out.pack_array(average != nullptr ? 7 : members != nullptr ? 4 : 2);
     out.pack_uint64(record.term.value);
     out.pack_uint8(static_cast<std::uint8_t>(record.content.index()));
     if (average != nullptr) pack(out, *average);
+    if (members != nullptr) pack(out, *members);
+}
+
+void pack(Packer& out, const Roster& roster) {
+    out.pack_array(4);
+    for (const auto* list : {&roster.voters, &roster.joining, &roster.removed, &roster.revoked}) {
+        CHECK(list->size() <= known_max);
+        out.pack_array(static_cast<std::uint32_t>(list->size()));
+        for (const PeerId& id : *list)
+            pack(out, id.bytes);
+    }
 }
 
 // [index, term, reference, reference round, its hash, latest round, violations, full rounds, partial rounds,
-//  [member, index, round, hash, ...]], a round being two numbers
+//  [member, index, round, hash, ...], [[voters], [joining], [removed], [revoked]], [member, index of its last change, ...]],
+// a round being two numbers
 void pack(Packer& out, const HistorySnapshot& history) {
-    out.pack_array(12);
+    out.pack_array(14);
     out.pack_uint64(history.index.value);
     out.pack_uint64(history.term.value);
     out.pack_uint64(history.reference.value);
@@ -62,6 +82,13 @@ void pack(Packer& out, const HistorySnapshot& history) {
         out.pack_uint64(served.index.value);
         pack(out, served.round);
         pack(out, served.hash.bytes);
+    }
+    pack(out, history.roster);
+    CHECK(history.changed.size() <= known_max);
+    out.pack_array(static_cast<std::uint32_t>(history.changed.size() * 2));
+    for (const auto& [member, index] : history.changed) {
+        pack(out, member.bytes);
+        out.pack_uint64(index.value);
     }
 }
 
@@ -111,6 +138,11 @@ struct FieldWriter {
         out.pack_array(static_cast<std::uint32_t>(m.records.size()));
         for (const Record& record : m.records)
             pack(out, record);
+    }
+    void operator()(const ChangeMembers& m) const {
+        start(20, 3);
+        pack(out, m.wanted);
+        out.pack_uint64(m.known.value);
     }
     void operator()(const AppendReply& m) const {
         start(4, 3);
@@ -232,6 +264,15 @@ Average read_average(FieldReader& in) {
     return average;
 }
 
+Members read_members(FieldReader& in) {
+    const std::uint64_t change = in.unsigned_number("change");
+    if (change > static_cast<std::uint64_t>(Members::Change::revoke)) in.fail("change");
+    Members members;
+    members.change = static_cast<Members::Change>(change);
+    members.member.bytes = in.bytes32("member");
+    return members;
+}
+
 Record read_record(FieldReader& in) {
     Record record;
     record.term.value = in.unsigned_number("term");
@@ -239,6 +280,7 @@ Record read_record(FieldReader& in) {
         case 0: record.content = Noop{}; break;
         case 1: record.content = Balance{read_average(in)}; break;
         case 2: record.content = Reference{read_average(in)}; break;
+        case 3: record.content = read_members(in); break;
         default: in.fail("kind");
     }
     return record;
@@ -258,6 +300,44 @@ void read_served(FieldReader& list, HistorySnapshot& history) {
     }
 }
 
+std::vector<PeerId> read_ids(FieldReader& in, const char* field) {
+    std::vector<PeerId> ids;
+    const msgpack::object* array = in.array(field);
+    if (array == nullptr) return ids;
+    FieldReader list(*array, field);
+    if (list.left() > known_max) list.fail("length");
+    while (list.left() != 0) {
+        const PeerId id{list.bytes32("member")};
+        if (!ids.empty() && !(ids.back() < id)) list.fail("order");
+        ids.push_back(id);
+    }
+    in.absorb(list.finish());
+    return ids;
+}
+
+void read_roster(FieldReader& in, Roster& roster) {
+    const msgpack::object* array = in.array("roster");
+    if (array == nullptr) return;
+    FieldReader lists(*array, "roster");
+    roster = {read_ids(lists, "voters"), read_ids(lists, "joining"), read_ids(lists, "removed"), read_ids(lists, "revoked")};
+    in.absorb(lists.finish());
+}
+
+void read_changed(FieldReader& in, HistorySnapshot& history) {
+    const msgpack::object* array = in.array("changed");
+    if (array == nullptr) return;
+    FieldReader list(*array, "changed");
+    if (list.left() % 2 != 0 || list.left() / 2 > known_max) list.fail("length");
+    while (list.left() != 0) {
+        const PeerId member{list.bytes32("member")};
+        const LogIndex index{list.unsigned_number("index")};
+        const bool is_ordered = history.changed.empty() || history.changed.rbegin()->first < member;
+        if (!is_ordered || index > history.index) list.fail("order or index");
+        else history.changed.emplace_hint(history.changed.end(), member, index);
+    }
+    in.absorb(list.finish());
+}
+
 HistorySnapshot read_history(FieldReader& in) {
     HistorySnapshot history;
     history.index.value = in.unsigned_number("index");
@@ -275,6 +355,8 @@ HistorySnapshot read_history(FieldReader& in) {
     FieldReader list(*served, "served");
     read_served(list, history);
     in.absorb(list.finish());
+    read_roster(in, history.roster);
+    read_changed(in, history);
     return history;
 }
 
@@ -333,6 +415,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
                                in.boolean("is_transfer")};
         case 18: return read_append(in);
         case 19: return read_snapshot(in);
+        case 20: return ChangeMembers{read_members(in), index("known")};
         default: return std::nullopt;
     }
 }

@@ -7,6 +7,7 @@
 namespace parley::limits {
 
 constexpr std::size_t members_max = 64;              // larger groups are refused by the config
+constexpr std::size_t departed_max = 1024;          // removed and revoked keys that strangers may be added to
 constexpr std::size_t name_bytes_max = 64;           // of a peer; longer ones are refused
 constexpr std::size_t address_bytes_max = 256;       // "host:port"
 constexpr std::size_t record_bytes_max = 4096;       // of an encoded log record

@@ -8,7 +8,7 @@ const char* message_name(const Message& message) {
     static constexpr std::array names = {"request_vote", "vote_reply", "append",       "append_reply", "violation_notice",
                                          "query",        "abort",      "ready",        "fetch_blob",   "blob_missing",
                                          "contribution", "blob",       "heartbeat",    "pre_vote",     "pre_vote_reply",
-                                         "timeout_now",   "snapshot"};
+                                         "timeout_now",  "snapshot",     "change_members"};
     static_assert(names.size() == std::variant_size_v<Message>);
     return names.at(message.index());
 }
@@ -28,8 +28,8 @@ std::optional<std::string> refusal(const Hello& ours, const Hello& theirs) {
                ours.model + "' (fingerprint " + short_hash(ours.fingerprint) +
                ") here: [model] must be the same in both configs";
     if (ours.voters != theirs.voters)
-        return "another list of voters: hash " + short_hash(theirs.voters) + " there, " + short_hash(ours.voters) +
-               " here: [cluster] voters must name the same peers in every config";
+        return "another list of founding voters: hash " + short_hash(theirs.voters) + " there, " + short_hash(ours.voters) +
+               " here: [cluster] voters must name those who founded the group, in every config";
     if (ours.divergence_threshold != theirs.divergence_threshold)
         return "another divergence threshold: " + std::to_string(theirs.divergence_threshold) + " there, " +
                std::to_string(ours.divergence_threshold) + " here: it must be the same in every config";

@@ -59,6 +59,12 @@ struct TimeoutNow {
     Term term;
 };
 
+// To the coordinator: "propose this, when it may be." Repeated until the log says that it is so.
+struct ChangeMembers {
+    Members wanted;
+    LogIndex known;  // committed at the sender: a change of the same member after this makes the wish void
+};
+
 // --- averaging --------------------------------------------------------------------------------------
 
 // "My model has left the ball": repeated until a record newer than `applied` serves it.
@@ -113,7 +119,8 @@ struct Heartbeat {
 };
 
 using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,
-                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow, Snapshot>;
+                             FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow,
+                             Snapshot, ChangeMembers>;
 
 // For counters and logs: "append", "contribution", ...
 const char* message_name(const Message& message);

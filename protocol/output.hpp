@@ -108,7 +108,7 @@ struct Send {
 // the next start, for a group that starts anew with other addresses finds itself by them.
 struct Dial {
     PeerId id;
-    std::vector<std::string> addresses;  // "host:port", best first
+    std::vector<std::string> addresses;  // "host:port", best first; none: it is a member no more
 };
 
 // 6. What happened, for logs, counters and people.
@@ -121,12 +121,21 @@ struct RoundDecided {
     Average average;
     bool full = false;
 };
+struct MembersChanged {
+    LogIndex index;
+    Members change;
+};
 struct RoundFailed {                     // seen by the coordinator that dropped it
     RoundId round;
     std::string reason;
 };
 enum class Role { follower, precandidate, candidate, coordinator };
 const char* role_name(Role role);
+
+// What the committed log says of a peer. One that is removed or revoked there is fenced: it trains on, alone, and says so.
+enum class Standing { voter, joining, newcomer, removed, revoked };
+const char* standing_name(Standing standing);
+inline bool is_fenced(Standing standing) { return standing == Standing::removed || standing == Standing::revoked; }
 
 // What a coordinator is doing: WARMUP until a record of its term is decided, then one round after the other.
 enum class CoordinatorState { none, warmup, idle, collect, augment, reduce, propose, handover };
@@ -146,7 +155,7 @@ struct Refused {                         // a peer sent what it may not
     PeerId from;
     std::string reason;
 };
-using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, swim::SwimEvent, Alarm, Refused>;
+using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, swim::SwimEvent, Alarm, Refused, MembersChanged>;
 
 struct PeerOutput {
     PersistLog persist;

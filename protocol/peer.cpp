@@ -3,18 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <deque>
 
-#include "protocol/averaging/balancer.hpp"
-#include "protocol/averaging/blob_table.hpp"
-#include "protocol/averaging/participant.hpp"
-#include "protocol/averaging/round_story.hpp"
-#include "protocol/election/handover.hpp"
-#include "protocol/election/raft.hpp"
 #include "protocol/limits.hpp"
-#include "protocol/log/history.hpp"
-#include "protocol/membership/membership.hpp"
 #include "protocol/peer_check.hpp"
+#include "protocol/peer_machines.hpp"
 
 namespace parley {
 
@@ -23,79 +15,16 @@ const char* role_name(Role role) {
     return names.at(static_cast<std::size_t>(role));
 }
 
+const char* standing_name(Standing standing) {
+    static constexpr std::array names = {"voter", "joining", "newcomer", "removed", "revoked"};
+    return names.at(static_cast<std::size_t>(standing));
+}
+
 const char* coordinator_state_name(CoordinatorState state) {
     static constexpr std::array names = {"none",    "warmup", "idle",    "collect",
                                          "augment", "reduce", "propose", "handover"};
     return names.at(static_cast<std::size_t>(state));
 }
-
-struct Peer::Machines {
-    PeerConfig config;
-    Membership membership;
-    Raft raft;
-    History history;
-    BlobTable blobs;
-    Participant participant;
-    Balancer balancer;
-    Handover handover;
-    RoundBook book;
-
-    LogIndex durably_applied;
-    std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
-    std::map<PeerId, ModelHash> reference_by;        // in force there, as the members say themselves
-    std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
-    std::map<PeerId, LogIndex> alarmed;              // reference versions we have raised an alarm about
-    std::pair<Term, std::optional<PeerId>> announced;
-    Instant clock;                                   // of the last input
-    std::optional<Instant> coordinator_known;        // last
-    std::set<PeerId> reachable_seen;
-    struct Told {
-        std::optional<PeerId> coordinator;
-        LogIndex applied;
-        LogIndex reference;
-        bool operator==(const Told&) const = default;
-    } told;                                          // by the last heartbeat to a coordinator
-    std::deque<Message> to_self;
-    PeerOutput output;
-
-    void deliver(Instant now, const PeerId& from, const Message& message);
-    void pump(Instant now);
-    void settle_round(Instant now);
-    void announce(Instant now);
-    void decide_records(Instant now);
-    void collect_sends();
-    void post(Send send);
-    void carry_out_membership();
-    [[nodiscard]] std::set<PeerId> awaited() const;
-    [[nodiscard]] bool has_reference() const;
-    void compare_reference(const PeerId& from, LogIndex version, const ModelHash& hash);
-    void collect_garbage();
-    void compact_log();
-
-    void receive(Instant now, const PeerId& from, const PreVote& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const PreVoteReply& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const TimeoutNow& m);
-    void receive(Instant now, const PeerId& from, const RequestVote& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const VoteReply& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const Append& m);
-    void receive(Instant now, const PeerId& from, const Snapshot& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const AppendReply& m) { raft.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const ViolationNotice& m) { balancer.step(now, from, m); }
-    void receive(Instant now, const PeerId& from, const Query& m);
-    void receive(Instant now, const PeerId& from, const Abort& m);
-    void receive(Instant now, const PeerId& from, const Ready& m);
-    void receive(Instant now, const PeerId& from, const FetchBlob& m);
-    void receive(Instant now, const PeerId& from, const BlobMissing& m) { blobs.missing_at(now, from, m.hash); }
-    void receive(Instant now, const PeerId& from, const Contribution& m);
-    void receive(Instant now, const PeerId& from, const Blob& m);
-    void receive(Instant now, const PeerId& from, const Heartbeat& m);
-    [[nodiscard]] bool is_voter(const PeerId& id) const { return std::ranges::binary_search(config.voters, id); }
-    // Fencing: nothing of another term, or from another than its coordinator, is acted on.
-    [[nodiscard]] bool is_coordinator(const PeerId& from, Term term) const {
-        return term == raft.term() && raft.coordinator() == from;
-    }
-    [[nodiscard]] bool is_ours(Term term) const { return term == raft.term() && balancer.is_started(); }
-};
 
 // --- what others say ------------------------------------------------------------------------------------------
 
@@ -124,6 +53,11 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Abort& m) {
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
     if (is_ours(m.term)) balancer.step(now, from, m);
+}
+
+// What somebody else lacks says nothing about who holds it: only voters count.
+void Peer::Machines::receive(Instant now, const PeerId& from, const BlobMissing& m) {
+    if (history.roster().is_voter(from)) blobs.missing_at(now, from, m.hash);
 }
 
 void Peer::Machines::receive(Instant, const PeerId& from, const FetchBlob& m) {
@@ -231,7 +165,11 @@ void Peer::Machines::collect_sends() {
 
 void Peer::Machines::decide_records(Instant now) {
     // A snapshot took the place of records that we never saw.
-    if (history.last() < raft.log().base().index) history = History(raft.log().base());
+    if (history.last() < raft.log().base().index) {
+        const Roster before = history.roster();
+        history = History(raft.log().base());
+        follow_group(now, before);
+    }
     while (history.last() < raft.commit()) {
         const LogIndex index = history.last().next();
         const Record& record = raft.log().at(index);
@@ -239,9 +177,12 @@ void Peer::Machines::decide_records(Instant now) {
         balancer.decided(now, record);
         book.decided(now, index, record);
         if (record.average() != nullptr && record.term == raft.term()) handover.round_decided();
+        if (const Members* change = record.members()) members_decided(now, index, *change);
         if (const Average* average = record.average())
             output.events.push_back(RoundDecided{index, *average, record.is_reference()});
     }
+    carry_out_membership();  // of a group that has changed
+    watch_voters(now);
     participant.apply(now, raft.log(), history, blobs);
 }
 
@@ -253,12 +194,12 @@ void Peer::Machines::announce(Instant now) {
         output.events.push_back(CoordinatorChanged{current.first, current.second});
         participant.coordinator_changed(now, current.first, current.second);
         handover.coordinator_changed(now, current.first, current.second);
+        changes.coordinator_changed(now);
         if (raft.role() != Role::coordinator) balancer.stop();
     }
+    ask_for_changes(now);
     carry_out_membership();
-    if (reachable_seen == membership.reachable()) return;
-    reachable_seen = membership.reachable();
-    balancer.alive_changed(now, reachable_seen);
+    watch_voters(now);
 }
 
 void Peer::Machines::carry_out_membership() {
@@ -275,8 +216,11 @@ void Peer::Machines::carry_out_membership() {
         due.greetings.push_back(*now_here.coordinator);
         told = now_here;
     }
+    // A reference in force is told of when it is durable: whoever is to succeed or to vote must not lose it.
+    const bool is_durable = participant.reference_version() != history.reference() || has_reference();
     for (const PeerId& member : due.greetings)
-        post({member, Heartbeat{durably_applied, participant.reference_version(), participant.reference_hash()}});
+        post({member, Heartbeat{durably_applied, participant.reference_version(),
+                                is_durable ? participant.reference_hash() : ModelHash{}}});
 }
 
 // Only what has an end by itself, or is a majority's, may be waited for beside these.
@@ -299,18 +243,16 @@ void Peer::Machines::settle_round(Instant now) {
     const bool is_warm = raft.log().term_at(raft.commit()) == raft.term();
     if (is_warm && !balancer.is_started()) {
         balancer.start(raft.term());
-        balancer.alive_changed(now, membership.reachable());
+        balancer.alive_changed(now, voters_seen);
     }
+    const bool is_between_rounds = balancer.open_round().is_none();
+    if (is_warm && is_between_rounds) propose_members();
     const bool is_current = participant.applied() == raft.commit() && raft.commit() == raft.log().last_index();
     if (!is_warm || !is_current || participant.reference() == nullptr) return;
     if (participant.reference_version() != history.reference()) return;
-    const auto holds_reference = [this](const PeerId& id) {
-        const auto reported = reference_by.find(id);
-        return reported != reference_by.end() && reported->second == history.reference_hash();
-    };
-    const bool is_between_rounds = balancer.open_round().is_none();
-    if (is_between_rounds && handover.holds_back(now, raft, {membership.reachable(), holds_reference})) return;
-    balancer.try_open(now, {history, participant.reference(), membership.reachable()});
+    const Handover::Field field{voters_seen, [this](const PeerId& id) { return holds_reference(id); }};
+    if (is_between_rounds && handover.holds_back(now, raft, field)) return;
+    balancer.try_open(now, {history, participant.reference(), voters_seen});
 }
 
 void Peer::Machines::collect_garbage() {
@@ -346,13 +288,13 @@ void Peer::Machines::pump(Instant now) {
         collect_garbage();
         compact_log();
         std::vector<PeerId> holders;
-        std::ranges::copy_if(membership.reachable(), std::back_inserter(holders),
-                             [this](const PeerId& id) { return id != config.self; });
+        // A newcomer may not know yet who votes.
+        std::ranges::copy_if(standing() == Standing::newcomer ? membership.reachable() : voters_seen,
+                             std::back_inserter(holders), [this](const PeerId& id) { return id != config.self; });
         blobs.advance(now, holders);
-        const LogIndex commit_before = raft.commit();
         collect_sends();
         const bool is_announced = std::pair(raft.term(), raft.coordinator()) == announced;
-        if (to_self.empty() && raft.commit() == commit_before && is_announced) return;
+        if (to_self.empty() && raft.commit() == history.last() && is_announced) return;
         if (to_self.empty()) continue;
         const Message message = std::move(to_self.front());
         to_self.pop_front();
@@ -364,21 +306,24 @@ void Peer::Machines::pump(Instant now) {
 
 namespace {
 
-swim::SwimConfig swim_config(const PeerConfig& config, const PersistedState& state, const ModelHash& fingerprint) {
+swim::SwimConfig swim_config(const PeerConfig& config, Incarnation incarnation, const Roster& roster,
+                             const ModelHash& fingerprint) {
     swim::SwimConfig swim{.id = config.self,
                           .description = {.name = config.name, .addresses = {}, .fingerprint = fingerprint},
                           .boot = config.boot,
-                          .incarnation = std::max(state.incarnation, Incarnation{1}),
+                          .incarnation = std::max(incarnation, Incarnation{1}),
                           .enrolled = {},
                           .timing = config.timing.membership};
     if (!config.address.empty()) swim.description.addresses.push_back(config.address);
-    for (const PeerId& voter : config.voters) {
-        if (voter == config.self) continue;
-        const auto known = std::ranges::find(config.known, voter, &PeerConfig::Known::id);
+    std::vector<PeerId> members = roster.voters;
+    members.insert(members.end(), roster.joining.begin(), roster.joining.end());
+    for (const PeerId& member : members) {
+        if (member == config.self) continue;
+        const auto known = std::ranges::find(config.known, member, &PeerConfig::Known::id);
         if (known == config.known.end())
-            swim.enrolled.push_back({voter, {}, {}});
+            swim.enrolled.push_back({member, {}, {}});
         else
-            swim.enrolled.push_back({voter, known->name, known->addresses});
+            swim.enrolled.push_back({member, known->name, known->addresses});
     }
     return swim;
 }
@@ -390,19 +335,24 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
     if (const auto error = check(config, state)) return std::unexpected(*error);
     const ModelHash initial_hash = config.hash(*config.initial_model);
     const LogIndex applied = state.applied.applied;
-    if (state.base.index == LogIndex{}) state.base.reference_hash = initial_hash;
+    if (state.base.index == LogIndex{}) {
+        state.base.reference_hash = initial_hash;
+        state.base.roster = Roster::founded_by(config.voters);
+    }
     const LogIndex committed = std::max(applied, state.base.index);
-    History history(state.base);
+    RecordLog log(std::move(state.records), std::move(state.base));
+    History history(log.base());
+    const Roster roster = fold(log, committed).roster;
     const auto next_rng = [&rng] { return Rng(rng()); };
-    auto membership = Membership::create({swim_config(config, state, initial_hash), config.timing.member_heartbeat},
+    auto membership = Membership::create({swim_config(config, state.incarnation, roster, initial_hash), config.timing.member_heartbeat},
                                          next_rng(), now);
     if (!membership) return std::unexpected(membership.error());
     auto machines = std::unique_ptr<Machines>(new Machines{
         .config = config,
         .membership = std::move(*membership),
+        .changes = MemberChanges(config.timing.notice_interval),
         .raft = Raft({config.self, config.voters, config.timing},
-                     {state.hard_state.term, state.hard_state.voted_for}, RecordLog(std::move(state.records), std::move(state.base)), committed,
-                     next_rng(), now),
+                     {state.hard_state.term, state.hard_state.voted_for}, std::move(log), committed, next_rng(), now),
         .history = std::move(history),
         .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing),
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
@@ -411,7 +361,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
                               config.timing},
                              next_rng()),
-        .handover = Handover({config.self, config.voters, config.rounds_per_term, config.timing}),
+        .handover = Handover({config.self, config.rounds_per_term, config.timing}),
         .book = {},
         .durably_applied = applied,
         .applied_by = {},
@@ -421,7 +371,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .announced = {state.hard_state.term, std::nullopt},
         .clock = now,
         .coordinator_known = {},
-        .reachable_seen = {},
+        .voters_seen = {},
         .told = {},
         .to_self = {},
         .output = {}});
@@ -431,6 +381,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         machines->history.decide(index, machines->raft.log().at(index));
         machines->book.decided(std::nullopt, index, machines->raft.log().at(index));
     }
+    machines->follow_group(now, roster);
     machines->pump(now);
     return Peer(std::move(machines));
 }
@@ -441,25 +392,35 @@ Peer& Peer::operator=(Peer&&) noexcept = default;
 Peer::~Peer() = default;
 
 void Peer::connected(Instant now, const PeerId& id, const std::string& address) {
-    machines_->membership.connected(now, id, address);
+    machines_->connected(now, id, address);
     machines_->pump(now);
 }
 
 void Peer::disconnected(Instant now, const PeerId& id) {
+    machines_->changes.disconnected(id);
     machines_->membership.disconnected(now, id);
     machines_->pump(now);
 }
 
 void Peer::step(Instant now, const PeerId& from, const Message& message) {
-    if (from == machines_->config.self || !machines_->is_voter(from)) return;
+    if (from == machines_->config.self || !machines_->accepts(from, message)) return;
     machines_->deliver(now, from, message);
     machines_->pump(now);
 }
 
 void Peer::step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet) {
-    if (from == machines_->config.self || !machines_->is_voter(from)) return;
+    if (from == machines_->config.self || !machines_->accepts_packets(from)) return;
     machines_->membership.step(now, from, via, packet);
     machines_->pump(now);
+}
+
+std::optional<Error> Peer::change_members(Instant now, const Members& change) {
+    const Roster& roster = machines_->history.roster();
+    if (!roster.is_member(machines_->config.self)) return Error{"this peer is not a member of the group"};
+    if (const auto objection = roster.objection(change)) return Error{*objection};
+    machines_->changes.want(now, change);
+    machines_->pump(now);
+    return std::nullopt;
 }
 
 void Peer::report_lag(Duration lag) { machines_->membership.report_lag(lag); }
@@ -519,7 +480,7 @@ void Peer::advance(Instant now) {
 Instant Peer::next_deadline() const {
     const Machines& m = *machines_;
     return std::min({m.membership.next_deadline(), m.raft.next_deadline(), m.participant.next_deadline(),
-                     m.balancer.next_deadline(), m.blobs.next_deadline()});
+                     m.balancer.next_deadline(), m.blobs.next_deadline(), m.changes.next_deadline()});
 }
 
 PeerOutput Peer::take_output() {
@@ -546,7 +507,10 @@ PeerStatus Peer::status() const {
     status.coordinator = m.raft.coordinator();
     // Between a coordinator and its successor nobody is known for a moment: that is no loss of the quorum.
     const bool is_coordinated = m.coordinator_known && m.clock - *m.coordinator_known < m.config.timing.election_timeout;
-    status.quorum = is_coordinated && m.membership.reachable().size() >= m.raft.majority();
+    status.quorum = is_coordinated && m.reachable_voters().size() >= m.raft.majority();
+    status.standing = m.standing();
+    status.roster = m.history.roster();
+    status.wanted = m.changes.wanted();
     status.members = m.membership.members();
     status.commit = m.raft.commit();
     status.applied = m.participant.applied();

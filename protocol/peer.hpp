@@ -21,6 +21,7 @@
 #include "protocol/averaging/round_story.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/log/record.hpp"
+#include "protocol/log/roster.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/output.hpp"
 #include "protocol/random.hpp"
@@ -42,8 +43,9 @@ struct PeerConfig {
     PeerId self;
     std::string name;
     std::string address;                 // where others reach this peer, "host:port"; may be empty
-    std::vector<PeerId> voters;          // the whole group, self included; at most limits::members_max
-    std::vector<Known> known;            // of others than voters: ignored
+    std::vector<PeerId> voters;          // who founded the group, the same at every peer for ever; at most limits::members_max.
+                                         // A newcomer is not among them: it is admitted by the log
+    std::vector<Known> known;            // of others than members: ignored
     std::uint64_t boot = 0;              // drawn anew at every start
     double divergence_threshold = 0.7;   // Delta, of squared distances; > 0
     std::size_t parameter_count = 0;     // of what is exchanged
@@ -62,6 +64,9 @@ struct PeerStatus {
     Term term;
     Role role = Role::follower;
     std::optional<PeerId> coordinator;
+    Standing standing = Standing::voter;
+    Roster roster;                       // as of the last committed record
+    std::vector<Members> wanted;         // changes that were asked for here and are not committed yet
     bool quorum = false;                 // a majority of the voters is in reach, a coordinator was known lately
     std::vector<MemberView> members;     // self included, in the order of PeerId
     LogIndex commit;
@@ -96,11 +101,14 @@ public:
     Peer& operator=(Peer&&) noexcept;
     ~Peer();
 
-    // Connections. `address`: where that member listens. Messages and packets are accepted only from voters.
+    // Connections. `address`: where that peer listens. Whoever is connected and was never a member is admitted; before that,
+    // and once it is a member no more, nothing but election and log is taken from it, and of a revoked one nothing.
     void connected(Instant now, const PeerId& id, const std::string& address);
     void disconnected(Instant now, const PeerId& id);
     void step(Instant now, const PeerId& from, const Message& message);
     void step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet);
+    // Asks the coordinator for this change, until it is committed: see PeerStatus::wanted. Refused when it cannot be.
+    std::optional<Error> change_members(Instant now, const Members& change);
     // How late the driver's I/O loop runs: the membership is more patient then.
     void report_lag(Duration lag);
     // Tells the others; done when `has_left`. The peer works on until it is driven no more.

@@ -12,7 +12,6 @@ std::optional<Error> check(const PeerConfig& config, const PersistedState& state
     if (config.voters.empty() || config.voters.size() > limits::members_max)
         return wrong("a group has between 1 and 64 voters");
     if (std::ranges::adjacent_find(config.voters) != config.voters.end()) return wrong("a voter is listed twice");
-    if (!std::ranges::binary_search(config.voters, config.self)) return wrong("this peer is not among the voters");
     if (!(config.divergence_threshold > 0) || !std::isfinite(config.divergence_threshold))
         return wrong("the divergence threshold must be above 0");
     if (config.model_count < 1 || config.model_count > config.parameter_count)
@@ -28,7 +27,16 @@ std::optional<Error> check(const PeerConfig& config, const PersistedState& state
     if (state.applied.pending && state.applied.pending->round > state.hard_state.highest_round)
         return wrong("the pending snapshot is ahead of the log: the write-ahead log has lost an entry");
     Term term = state.base.term;
+    const bool is_whole = state.base.index == LogIndex{};
+    Roster roster = is_whole ? Roster::founded_by(config.voters) : state.base.roster;
+    if (!roster.is_sound()) return wrong("the log's base names no group: the write-ahead log is damaged");
     for (const Record& record : state.records) {
+        if (const Members* change = record.members()) {
+            if (roster.objection(*change))
+                return wrong("the log changes a group that others have founded: cluster.voters is who began it, the same list "
+                             "for ever");
+            roster.apply(*change);
+        }
         if (record.term < term) return wrong("the terms of the log's records go backwards");
         term = record.term;
     }

@@ -26,6 +26,7 @@ void add_config(CLI::App& app, CommandResult& result);
 void add_feed(CLI::App& app, CommandResult& result);
 void add_peers(CLI::App& app, CommandResult& result);
 void add_explain(CLI::App& app, CommandResult& result);
+void add_members(CLI::App& app, CommandResult& result);
 void add_demo(CLI::App& app, CommandResult& result);
 
 // Prints "parley: MESSAGE" and gives the code back.

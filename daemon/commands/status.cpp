@@ -67,6 +67,13 @@ void print_status(const json& status) {
         group.at("role").get<std::string>(),
         group.at("quorum").get<bool>() ? "" : "; NO MAJORITY IN REACH: training goes on, averaging waits");
     print_handovers(group);
+    const std::string standing = group.at("standing").get<std::string>();
+    const std::size_t joining = group.at("joining").size();
+    fmt::print("           {} voters{}{}\n", group.at("voters").size(),
+               joining == 0 ? "" : fmt::format(", {} joining", joining),
+               standing == "voter"    ? ""
+               : standing == "fenced" ? "; this peer is FENCED: the group has removed it, and it trains on alone"
+                                      : "; this peer is " + standing);
     for (const json& member : group.at("members"))
         fmt::print("           {:<8}  {:<8}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
                    member.at("state").get<std::string>(), member.at("name").get<std::string>(),

@@ -57,6 +57,11 @@ std::set<PeerId> Balancer::violators(const Ground& ground) {
     return result;
 }
 
+void Balancer::members_changed(std::size_t members) {
+    CHECK(!round_);
+    config_.members = members;
+}
+
 void Balancer::try_open(Instant now, const Ground& ground) {
     if (!term_ || round_ || notices_.empty()) return;
     alive_ = ground.alive;

@@ -30,7 +30,7 @@ class Balancer {
 public:
     struct Config {
         PeerId self;
-        std::size_t members = 1;  // m: the voters
+        std::size_t members = 1;  // m: the voters, as of the last committed record
         double divergence_threshold = 0;
         std::size_t model_count = 0;  // see PeerConfig
         HashFunction hash = nullptr;
@@ -57,6 +57,8 @@ public:
     // A contribution that could not be used: its sender is not waited for.
     void refuse(Instant now, const PeerId& from, RoundId id);
     void alive_changed(Instant now, const std::set<PeerId>& alive);
+    // The group has changed. Never while a round is open: MEMBERS are proposed between rounds.
+    void members_changed(std::size_t members);
     // A record was committed; it may be the open round's.
     void decided(Instant now, const Record& record);
     // Opens a round when none is open and a violation is outstanding.

@@ -35,6 +35,8 @@ public:
     Participant(Config config, AppliedState state, RoundId highest_round, Rng rng);
 
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
+    // How many voters there are, this peer counted among them whether it is one or not.
+    void voters_changed(std::size_t voters) { config_.voters = voters; }
     // `from` is the coordinator of the current term `message.term`.
     void step(Instant now, const PeerId& from, const Query& message);
     void step(Instant now, const Abort& message);

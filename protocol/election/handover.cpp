@@ -25,8 +25,8 @@ void Handover::coordinator_changed(Instant now, Term term, std::optional<PeerId>
     work_on(now);
 }
 
-bool Handover::is_due(Instant now) const {
-    return config_.voters.size() > 1 &&
+bool Handover::is_due(Instant now, const Raft& raft) const {
+    return raft.roster().voters.size() > 1 &&
            (rounds_ >= config_.rounds_per_term || now - working_since_ >= config_.timing.term_max);
 }
 
@@ -48,7 +48,7 @@ bool Handover::holds_back(Instant now, Raft& raft, const Field& field) {
         raft.step_down(now);
         return true;
     }
-    if (!is_due(now)) return false;
+    if (!is_due(now, raft)) return false;
     if (!choosing_since_) choosing_since_ = now;
     if (const auto successor = choose(now, raft, field)) {
         transfer_ = Transfer{raft.term(), *successor, *choosing_since_};
@@ -65,7 +65,7 @@ std::optional<PeerId> Handover::choose(Instant now, const Raft& raft, const Fiel
     const bool is_first_awaited = now - *choosing_since_ < config_.timing.heartbeat;
     const bool have_all_failed = std::ranges::all_of(
         field.alive, [this](const PeerId& id) { return id == config_.self || failed_.contains(id); });
-    for (const PeerId& member : rendezvous_order(raft.term().next(), config_.voters)) {
+    for (const PeerId& member : rendezvous_order(raft.term().next(), raft.roster().voters)) {
         if (member == config_.self || !field.alive.contains(member)) continue;
         if (failed_.contains(member) && !have_all_failed) continue;
         if (raft.is_complete_at(member) && field.holds_reference(member)) return member;

@@ -29,11 +29,10 @@ class Handover {
 public:
     struct Config {
         PeerId self;
-        std::vector<PeerId> voters;  // sorted
         std::uint64_t rounds_per_term = 1;
         Timing timing;
     };
-    // Who may succeed: `alive` members that `hold` the reference in force.
+    // Who may succeed: `alive` voters that `hold` the reference in force.
     struct Field {
         const std::set<PeerId>& alive;
         std::function<bool(const PeerId&)> holds_reference;
@@ -60,7 +59,7 @@ private:
         Instant since;
     };
 
-    [[nodiscard]] bool is_due(Instant now) const;
+    [[nodiscard]] bool is_due(Instant now, const Raft& raft) const;
     void work_on(Instant now);
     [[nodiscard]] std::optional<PeerId> choose(Instant now, const Raft& raft, const Field& field) const;
 

@@ -5,19 +5,31 @@
 #include "protocol/election/rendezvous.hpp"
 
 namespace parley {
+namespace {
+
+// A log from its first record on says nothing of who began it.
+RecordLog founded(RecordLog log, const std::vector<PeerId>& voters) {
+    if (log.base().index == LogIndex{}) log.found(Roster::founded_by(voters));
+    return log;
+}
+
+}  // namespace
 
 Raft::Raft(Config config, Vote vote, RecordLog log, LogIndex commit, Rng rng, Instant now)
     : config_(std::move(config)),
       vote_(vote),
-      log_(std::move(log)),
+      log_(founded(std::move(log), config_.voters)),
+      rosters_(log_.base().roster, log_.base().index),
       commit_(commit),
       role_(Follower{}),
       last_advance_(now),
       rng_(rng) {
     CHECK(std::ranges::is_sorted(config_.voters));
-    CHECK(is_voter(config_.self));
     CHECK(commit_ >= log_.base().index && commit_ <= log_.last_index());
     CHECK(log_.last_term() <= vote_.term);
+    for (LogIndex index = log_.base().index.next(); index <= log_.last_index(); index = index.next())
+        rosters_.appended(index, log_.at(index));
+    rosters_.settled(commit_);
     arm_election(now);
 }
 
@@ -33,8 +45,6 @@ std::optional<PeerId> Raft::coordinator() const {
     return follower != nullptr ? follower->coordinator : std::nullopt;
 }
 
-bool Raft::is_voter(const PeerId& id) const { return std::ranges::binary_search(config_.voters, id); }
-
 // --- roles ------------------------------------------------------------------------------------------------
 
 void Raft::set_vote(Term term, std::optional<PeerId> voted_for) {
@@ -45,7 +55,7 @@ void Raft::set_vote(Term term, std::optional<PeerId> voted_for) {
 
 void Raft::arm_election(Instant now) {
     const Timing& timing = config_.timing;
-    const std::uint64_t rank = rendezvous_rank(vote_.term.next(), config_.voters, config_.self);
+    const std::uint64_t rank = rendezvous_rank(vote_.term.next(), roster().voters, config_.self);
     const auto slots = static_cast<Duration::rep>(std::min(rank, timing.election_rank_max));
     election_deadline_ = now + timing.election_timeout + uniform_duration(rng_, timing.election_spread) +
                          timing.election_slot * slots;
@@ -62,9 +72,9 @@ void Raft::become_follower(Instant now, Term term, std::optional<PeerId> coordin
 // Term and vote stay: nobody is disturbed by a peer that only asks whether it would be elected (thesis 9.6).
 void Raft::become_precandidate(Instant now) {
     CHECK(!std::holds_alternative<Coordinator>(role_));
-    role_ = PreCandidate{{{config_.self, true}}};
+    role_ = PreCandidate{own_ballot()};
     arm_election(now);
-    if (majority() == 1) return become_candidate(now, false);
+    if (count(own_ballot()) == Count::won) return become_candidate(now, false);
     send_to_others(PreVote{vote_.term.next(), log_.last_index(), log_.last_term()});
 }
 
@@ -72,19 +82,19 @@ void Raft::become_precandidate(Instant now) {
 void Raft::become_candidate(Instant now, bool is_transfer) {
     CHECK(!std::holds_alternative<Coordinator>(role_));
     set_vote(vote_.term.next(), config_.self);
-    role_ = Candidate{{{config_.self, true}}};
+    role_ = Candidate{own_ballot()};
     arm_election(now);
-    if (majority() == 1) return become_coordinator(now);
+    if (count(own_ballot()) == Count::won) return become_coordinator(now);
     send_to_others(RequestVote{vote_.term, log_.last_index(), log_.last_term(), is_transfer});
 }
 
 void Raft::become_coordinator(Instant now) {
     CHECK(vote_.voted_for == config_.self);
     Coordinator coordinator;
-    for (const PeerId& voter : config_.voters)
-        if (voter != config_.self) coordinator.followers[voter] = {log_.last_index().next(), LogIndex{}, now};
     coordinator.heartbeat_due = now + config_.timing.heartbeat;
+    coordinator.since = now;
     role_ = std::move(coordinator);
+    follow_roster();
     awaited_blob_.reset();
     propose(Noop{});  // nothing older is decided before a record of this term commits
 }
@@ -129,9 +139,10 @@ void Raft::send_timeout_now() {
 // CheckQuorum (thesis 6.2): who cannot be heard by a majority cannot decide anything, and others may have a coordinator
 // that the members in reach of this one would not look for.
 void Raft::check_quorum(Instant now) {
-    std::vector<Instant> heard{now};
+    std::vector<Instant> heard;
+    if (is_voter(config_.self)) heard.push_back(now);
     for (const auto& [follower, progress] : std::get<Coordinator>(role_).followers)
-        heard.push_back(progress.heard);
+        if (is_voter(follower)) heard.push_back(progress.heard);
     std::ranges::sort(heard, std::greater<>());
     if (now - heard[majority() - 1] >= config_.timing.election_timeout) step_down(now);
 }
@@ -148,12 +159,15 @@ void Raft::advance(Instant now) {
                 progress.heard = std::min(progress.heard + asleep, now);
         if (now >= coordinator->heartbeat_due) advance_coordinator(now);
     } else if (now >= election_deadline_) {
-        become_precandidate(now);
+        if (may_stand()) return become_precandidate(now);
+        role_ = Follower{};  // nobody was heard: whoever stands is to be answered
+        arm_election(now);
     }
 }
 
 void Raft::advance_coordinator(Instant now) {
     check_quorum(now);
+    settle_roster(now);
     auto* coordinator = std::get_if<Coordinator>(&role_);
     if (coordinator == nullptr) return;
     coordinator->heartbeat_due = now + config_.timing.heartbeat;

@@ -9,9 +9,13 @@
 //     any -(a higher term that it must believe)-> FOLLOWER;  COORDINATOR -(no majority heard)-> FOLLOWER
 //
 // A pre-candidate changes neither term nor vote: a peer that cannot win does not disturb those who can work. Who hears
-// its coordinator refuses votes of later terms (the lease), unless that coordinator itself named the candidate. The
-// voters are fixed. raft_votes.cpp elects, raft_replication.cpp carries the log, raft_snapshot.cpp what stands for its
-// beginning, raft.cpp holds roles and time.
+// its coordinator refuses votes of later terms (the lease), unless that coordinator itself named the candidate.
+//
+// The voters are those of the latest MEMBERS record in the own log, committed or not (thesis 4.1; log/roster.hpp); cut
+// back with the log they are the former ones again. Anybody may ask for a vote and anybody answers, for one of the two may
+// not know yet who votes (thesis 4.2.2): whoever counts, counts the voters of its own log. raft_votes.cpp elects,
+// raft_replication.cpp carries the log, raft_snapshot.cpp what stands for its beginning, raft_members.cpp changes the group,
+// raft.cpp holds roles and time.
 #pragma once
 
 #include <map>
@@ -22,6 +26,7 @@
 #include <vector>
 
 #include "protocol/log/record_log.hpp"
+#include "protocol/log/roster.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/output.hpp"
 #include "protocol/random.hpp"
@@ -38,7 +43,7 @@ class Raft {
 public:
     struct Config {
         PeerId self;
-        std::vector<PeerId> voters;  // sorted, self among them
+        std::vector<PeerId> voters;  // the founding ones, sorted
         Timing timing;
     };
 
@@ -57,8 +62,11 @@ public:
     [[nodiscard]] Instant next_deadline() const;
 
     // As coordinator only: appends a record of this term and sends it off. Nothing during a transfer, for the successor
-    // was chosen because it has the whole log.
+    // was chosen because it has the whole log. Nor MEMBERS while one is not committed, or before a record of this term is:
+    // two majorities without a common member could decide otherwise (Ongaro's message to raft-dev, 2015).
     std::optional<LogIndex> propose(RecordContent content);
+    // As of the end of the log, committed or not.
+    [[nodiscard]] const Roster& roster() const { return rosters_.latest(); }
 
     // As coordinator only: hands the role to `successor`, a voter, which stands as soon as it has the whole log.
     // TIMEOUT_NOW is repeated with every heartbeat; after Timing::handover the coordinator goes on working.
@@ -84,7 +92,7 @@ public:
     [[nodiscard]] std::optional<PeerId> coordinator() const;
     [[nodiscard]] LogIndex commit() const { return commit_; }
     [[nodiscard]] const RecordLog& log() const { return log_; }
-    [[nodiscard]] std::size_t majority() const { return config_.voters.size() / 2 + 1; }
+    [[nodiscard]] std::size_t majority() const { return roster().majority(); }
     // As coordinator only: `member` is known to hold the whole log durably.
     [[nodiscard]] bool is_complete_at(const PeerId& member) const;
 
@@ -124,6 +132,7 @@ private:
     struct Coordinator {
         std::map<PeerId, Progress> followers;
         Instant heartbeat_due;
+        Instant since;                       // in office
         std::optional<Transfer> transfer;
     };
 
@@ -134,7 +143,12 @@ private:
     void arm_election(Instant now);
     void set_vote(Term term, std::optional<PeerId> voted_for);
 
-    [[nodiscard]] bool is_voter(const PeerId& id) const;
+    [[nodiscard]] bool is_voter(const PeerId& id) const { return roster().is_voter(id); }
+    [[nodiscard]] bool may_stand() const;
+    [[nodiscard]] Ballot own_ballot() const;
+    [[nodiscard]] bool may_change_members(const Members& change) const;
+    void follow_roster();
+    void settle_roster(Instant now);
     [[nodiscard]] bool is_absurd(const PeerId& from, Term term);
     [[nodiscard]] bool hears_coordinator(Instant now) const;
     [[nodiscard]] bool is_behind(LogIndex last_index, Term last_term) const;
@@ -142,8 +156,8 @@ private:
     enum class Count { open, won, lost };
     [[nodiscard]] Count count(const Ballot& ballot) const;
 
-    [[nodiscard]] bool is_sound(const Record& record) const;
-    [[nodiscard]] bool is_sound(const Snapshot& message) const;
+    [[nodiscard]] static bool is_sound(const Record& record, const Roster& before);
+    [[nodiscard]] static bool is_sound(const Snapshot& message);
     // An append or a snapshot of that term: false when it is not to be listened to. Becomes the sender's follower.
     bool follows(Instant now, const PeerId& from, Term term);
     void append_record(Record record);
@@ -151,6 +165,7 @@ private:
     void send_append_to_all();
     void send_timeout_now();
     void acknowledged(const PeerId& from, Progress& progress, LogIndex match);
+    void commit_to(LogIndex index);
     void advance_commit();
     // Takes over what is new in `message`; returns the last index that agrees with the sender's log.
     std::optional<LogIndex> take_records(const PeerId& from, const Append& message);
@@ -163,13 +178,14 @@ private:
     }
     template <class M>
     void send_to_others(const M& message) {
-        for (const PeerId& voter : config_.voters)
+        for (const PeerId& voter : roster().voters)
             if (voter != config_.self) send(voter, message);
     }
 
     Config config_;
     Vote vote_;
     RecordLog log_;
+    Rosters rosters_;
     LogIndex commit_;
     std::variant<Follower, PreCandidate, Candidate, Coordinator> role_;
     Instant election_deadline_{};

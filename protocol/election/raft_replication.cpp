@@ -8,7 +8,10 @@ namespace parley {
 
 std::optional<LogIndex> Raft::propose(RecordContent content) {
     if (std::get<Coordinator>(role_).transfer) return std::nullopt;
+    const auto* change = std::get_if<Members>(&content);
+    if (change != nullptr && !may_change_members(*change)) return std::nullopt;
     append_record({vote_.term, std::move(content)});
+    follow_roster();
     advance_commit();  // a group of one is a majority of one
     send_append_to_all();
     return log_.last_index();
@@ -16,6 +19,7 @@ std::optional<LogIndex> Raft::propose(RecordContent content) {
 
 void Raft::append_record(Record record) {
     log_.append(std::move(record));
+    rosters_.appended(log_.last_index(), log_.at(log_.last_index()));
     output_.first_changed = std::min(output_.first_changed.value_or(log_.last_index()), log_.last_index());
 }
 
@@ -49,17 +53,18 @@ void Raft::step(Instant now, const PeerId& from, const Append& message) {
     }
     const std::optional<LogIndex> match = take_records(from, message);
     if (!match) return;
-    commit_ = std::max(commit_, std::min(message.commit, *match));
+    commit_to(std::max(commit_, std::min(message.commit, *match)));
     send(from, AppendReply{vote_.term, true, *match});
 }
 
 // What holds for every record of an honest coordinator. A log keeps a record for ever: one with the round of another
 // term or a member nobody knows would stop all later rounds.
-bool Raft::is_sound(const Record& record) const {
+bool Raft::is_sound(const Record& record, const Roster& before) {
+    if (const Members* change = record.members()) return !before.objection(*change);
     const Average* average = record.average();
     if (average == nullptr) return true;
-    const auto is_known = [this](const Share& share) { return is_voter(share.member); };
-    return average->round.term == record.term && average->violations <= config_.voters.size() &&
+    const auto is_known = [&before](const Share& share) { return before.is_voter(share.member); };
+    return average->round.term == record.term && average->violations <= before.voters.size() &&
            std::ranges::all_of(average->balancing_set, is_known);
 }
 
@@ -73,7 +78,7 @@ std::optional<LogIndex> Raft::take_records(const PeerId& from, const Append& mes
         if (!is_known) {
             const bool is_in_order =
                 place > commit_ && record.term >= log_.term_at(index) && record.term <= message.term;
-            if (!is_in_order || !is_sound(record)) {
+            if (!is_in_order || !is_sound(record, rosters_.at(index))) {
                 output_.refused.push_back({from, is_in_order ? "sends a record that no coordinator writes"
                                                              : "sends records that contradict committed ones"});
                 return std::nullopt;
@@ -84,7 +89,10 @@ std::optional<LogIndex> Raft::take_records(const PeerId& from, const Append& mes
                 awaited_blob_ = record.average()->hash;
                 break;
             }
-            if (place <= log_.last_index()) log_.truncate_after(index);
+            if (place <= log_.last_index()) {
+                log_.truncate_after(index);
+                rosters_.truncated_after(index);
+            }
             append_record(record);
         }
         index = place;
@@ -116,7 +124,10 @@ void Raft::step(Instant now, const PeerId& from, const AppendReply& message) {
     if (found == coordinator->followers.end()) return;
     Progress& progress = found->second;
     progress.heard = now;
-    if (message.accepted) return acknowledged(from, progress, message.match);
+    if (message.accepted) {
+        acknowledged(from, progress, message.match);
+        return settle_roster(now);
+    }
     const std::uint64_t lower = std::min(progress.next.value - 1, message.match.value + 1);
     progress.next.value = std::max({lower, progress.match.value + 1, std::uint64_t{1}});
     send_append(from, progress);
@@ -142,12 +153,13 @@ void Raft::acknowledged(const PeerId& from, Progress& progress, LogIndex match) 
 
 // Only records of the own term are committed by counting (Raft 5.4.2, figure 8).
 void Raft::advance_commit() {
-    std::vector<LogIndex> matches{log_.last_index()};
+    std::vector<LogIndex> matches;
+    if (is_voter(config_.self)) matches.push_back(log_.last_index());
     for (const auto& [follower, progress] : std::get<Coordinator>(role_).followers)
-        matches.push_back(progress.match);
+        if (is_voter(follower)) matches.push_back(progress.match);
     std::ranges::sort(matches, std::greater<>());
     const LogIndex candidate = matches[majority() - 1];
-    if (candidate > commit_ && log_.term_at(candidate) == vote_.term) commit_ = candidate;
+    if (candidate > commit_ && log_.term_at(candidate) == vote_.term) commit_to(candidate);
 }
 
 }  // namespace parley

@@ -13,14 +13,15 @@ void Raft::compact(HistorySnapshot base) {
 }
 
 // What holds for every honest coordinator's: the same as of records, which these numbers were made from.
-bool Raft::is_sound(const Snapshot& message) const {
+bool Raft::is_sound(const Snapshot& message) {
     const HistorySnapshot& history = message.history;
     const auto is_known = [&](const auto& entry) {
-        return is_voter(entry.first) && entry.second.index <= history.index && entry.second.round <= history.latest_round;
+        return history.roster.is_member(entry.first) && entry.second.index <= history.index && entry.second.round <= history.latest_round;
     };
     return history.index != LogIndex{} && history.term <= message.term && history.reference <= history.index &&
            history.reference_round <= history.latest_round && history.latest_round.term <= history.term &&
-           std::ranges::all_of(history.served, is_known);
+           history.roster.is_sound() && std::ranges::all_of(history.served, is_known) &&
+           std::ranges::all_of(history.changed, [&](const auto& entry) { return entry.second <= history.index; });
 }
 
 void Raft::step(Instant now, const PeerId& from, const Snapshot& message) {
@@ -36,11 +37,12 @@ void Raft::step(Instant now, const PeerId& from, const Snapshot& message) {
                          (base.index <= log_.last_index() && log_.term_at(base.index) == base.term);
     if (!is_here) {
         log_.reset(base);
+        rosters_ = Rosters(base.roster, base.index);
         awaited_blob_.reset();
         output_.base_changed = true;
         output_.first_changed = base.index.next();
     }
-    commit_ = std::max(commit_, base.index);
+    commit_to(std::max(commit_, base.index));
     send(from, AppendReply{vote_.term, true, commit_});
 }
 

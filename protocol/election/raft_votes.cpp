@@ -39,7 +39,7 @@ Raft::Count Raft::count(const Ballot& ballot) const {
     const auto granted = static_cast<std::size_t>(
         std::ranges::count_if(ballot, [](const auto& answer) { return answer.second; }));
     if (granted >= majority()) return Count::won;
-    return granted + config_.voters.size() - ballot.size() < majority() ? Count::lost : Count::open;
+    return granted + roster().voters.size() - ballot.size() < majority() ? Count::lost : Count::open;
 }
 
 // --- would you vote for me? ---------------------------------------------------------------------------------
@@ -104,6 +104,7 @@ void Raft::step(Instant now, const PeerId& from, const VoteReply& message) {
 void Raft::step(Instant now, const PeerId& from, const TimeoutNow& message) {
     const auto* follower = std::get_if<Follower>(&role_);
     if (message.term != vote_.term || follower == nullptr || follower->coordinator != from) return;
+    if (!may_stand()) return;
     become_candidate(now, true);
 }
 

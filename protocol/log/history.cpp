@@ -11,6 +11,12 @@ void History::decide(LogIndex index, const Record& record) {
     const Average* average = record.average();
     // A record of a term ends every round of the terms before it.
     state_.latest_round = std::max(state_.latest_round, average != nullptr ? average->round : RoundId{record.term, 0});
+    if (const Members* change = record.members()) {
+        state_.roster.apply(*change);
+        state_.changed[change->member] = index;
+        // Nobody keeps a model for whoever has gone.
+        if (!state_.roster.is_member(change->member)) state_.served.erase(change->member);
+    }
     if (average == nullptr) return;
     for (const Share& share : average->balancing_set)
         state_.served[share.member] = {index, average->round, average->hash};
@@ -24,6 +30,11 @@ void History::decide(LogIndex index, const Record& record) {
     state_.reference = index;
     state_.reference_round = average->round;
     state_.reference_hash = average->hash;
+}
+
+LogIndex History::last_change(const PeerId& member) const {
+    const auto found = state_.changed.find(member);
+    return found == state_.changed.end() ? LogIndex{} : found->second;
 }
 
 LogIndex History::last_served(const PeerId& member) const {

@@ -12,7 +12,10 @@ namespace parley {
 
 class History {
 public:
-    explicit History(ModelHash initial_reference) { state_.reference_hash = initial_reference; }
+    explicit History(ModelHash initial_reference, Roster founding = {}) {
+        state_.reference_hash = initial_reference;
+        state_.roster = std::move(founding);
+    }
     // Goes on after the records that `base` stands for.
     explicit History(HistorySnapshot base) : state_(std::move(base)) {}
 
@@ -27,9 +30,13 @@ public:
     std::uint64_t rounds_full() const { return state_.rounds_full; }
     std::uint64_t rounds_partial() const { return state_.rounds_partial; }
 
+    // The members, as of the last committed record.
+    const Roster& roster() const { return state_.roster; }
+    // The last MEMBERS record about this peer; 0 = none.
+    LogIndex last_change(const PeerId& member) const;
     // Rounds below this one can no longer be decided.
     RoundId latest_round() const { return state_.latest_round; }
-    // The last record with this member in its balancing set; 0 = none.
+    // The last record with this member in its balancing set; 0 = none, or it is a member no more.
     LogIndex last_served(const PeerId& member) const;
     const std::map<PeerId, Served>& served() const { return state_.served; }
     // All of it, as of the last record.

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "protocol/log/roster.hpp"
 #include "protocol/types.hpp"
 
 namespace parley {
@@ -27,7 +28,9 @@ struct HistorySnapshot {
     std::uint64_t violations = 0;        // Algorithm 1's counter v
     std::uint64_t rounds_full = 0;       // since the group began
     std::uint64_t rounds_partial = 0;
-    std::map<PeerId, Served> served;     // members without an average yet are left out
+    std::map<PeerId, Served> served;     // of members; those without an average yet are left out
+    Roster roster;                       // who belongs to the group
+    std::map<PeerId, LogIndex> changed;  // by the last MEMBERS record about this peer
     bool operator==(const HistorySnapshot&) const = default;
 };
 

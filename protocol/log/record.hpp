@@ -46,7 +46,22 @@ struct Reference {
     bool operator==(const Reference&) const = default;
 };
 
-using RecordContent = std::variant<Noop, Balance, Reference>;
+// One change of the group (COORDINATOR.md, section 5); what it does: log/roster.hpp.
+struct Members {
+    enum class Change {
+        admit,    // a newcomer: gets the log and the reference, decides nothing
+        promote,  // a joining member becomes a voter
+        demote,   // a voter becomes a joining member
+        remove,   // a member is one no more; it may be admitted again
+        revoke,   // a key is never let in again
+    };
+    Change change = Change::admit;
+    PeerId member;
+    bool operator==(const Members&) const = default;
+};
+const char* change_name(Members::Change change);
+
+using RecordContent = std::variant<Noop, Balance, Reference, Members>;
 
 struct Record {
     Term term;
@@ -59,6 +74,7 @@ struct Record {
         if (const auto* reference = std::get_if<Reference>(&content)) return &reference->average;
         return nullptr;
     }
+    const Members* members() const { return std::get_if<Members>(&content); }
     bool is_reference() const { return std::holds_alternative<Reference>(content); }
 };
 

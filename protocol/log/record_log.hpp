@@ -64,6 +64,11 @@ public:
         return result;
     }
 
+    // Who began the group, of a log from its first record on.
+    void found(Roster founding) {
+        CHECK(base_.index == LogIndex{});
+        base_.roster = std::move(founding);
+    }
     // `base` stands for the records up to its index from now on; they are dropped, the later ones stay.
     void compact(HistorySnapshot base) {
         CHECK(term_at(base.index) == base.term);

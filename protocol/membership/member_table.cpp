@@ -193,6 +193,15 @@ void MemberTable::describe_self(const Description& own) {
     if (!own_.name.empty()) names_[own_.name] = self_;
 }
 
+void MemberTable::forget(const PeerId& id) {
+    const auto found = members_.find(id);
+    if (found == members_.end()) return;
+    remove_share(found->second);
+    std::erase(live_, id);
+    std::erase_if(names_, [&id](const auto& name) { return name.second == id; });
+    members_.erase(found);
+}
+
 std::vector<PeerId> MemberTable::reap(Instant now) {
     std::vector<PeerId> reaped;
     for (auto& [id, member] : members_) {

@@ -68,6 +68,8 @@ public:
     bool observe_address(const PeerId& id, const std::string& address);
     // This peer's own description has changed.
     void describe_self(const Description& own);
+    // Whoever it is, enrolled or not.
+    void forget(const PeerId& id);
     // Forgets those who are away for long and not enrolled.
     std::vector<PeerId> reap(Instant now);
 

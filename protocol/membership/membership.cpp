@@ -17,6 +17,22 @@ Membership::Membership(Config config, swim::Swim swim, Instant now)
     settle();
 }
 
+void Membership::enroll(Instant now, const PeerId& id, const std::vector<std::string>& addresses) {
+    if (id == swim_.self().id) return;
+    swim_.enroll(now, {id, {}, addresses});
+    dial(id);
+    settle();
+}
+
+void Membership::withdraw(Instant now, const PeerId& id) {
+    if (id == swim_.self().id) return;
+    swim_.withdraw(now, id);
+    output_.hang_ups.push_back(id);
+    connected_.erase(id);
+    if (dialled_.erase(id) != 0) output_.dials.push_back({id, {}});
+    settle();
+}
+
 void Membership::connected(Instant now, const PeerId& id, const std::string& address) {
     if (swim_.table().find(id) == nullptr) return;
     connected_.insert(id);

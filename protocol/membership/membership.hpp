@@ -1,4 +1,4 @@
-// Who is there, and who can be spoken to: the gossip membership (swim.hpp) of the group's voters, and the connections
+// Who is there, and who can be spoken to: the gossip membership (swim.hpp) of the group's members, and the connections
 // to them. It says whom to ask and whom to dial; it never decides a quorum.
 #pragma once
 
@@ -25,6 +25,10 @@ public:
     // Refuses what Swim::create does.
     static Result<Membership> create(Config config, Rng rng, Instant now);
 
+    // The group has changed. Whoever is connected already is told so by `connected` once more.
+    void enroll(Instant now, const PeerId& id, const std::vector<std::string>& addresses);
+    // Ends what there is with it: session, dialling, news.
+    void withdraw(Instant now, const PeerId& id);
     void connected(Instant now, const PeerId& id, const std::string& address);
     void disconnected(Instant now, const PeerId& id);
     void step(Instant now, const PeerId& from, swim::Transport via, const swim::Packet& packet);

@@ -48,7 +48,7 @@ Swim::Swim(SwimConfig config, Rng rng, Instant now)
 
 void Swim::step(Instant now, const PeerId& from, Transport via, const Packet& packet) {
     begin(now);
-    if (from == config_.id) return;
+    if (from == config_.id || withdrawn_.contains(from)) return;
     if (Reach* reach = table_.reach(from)) {
         reach->last_heard = now;
         if (via == Transport::datagram) hear_datagram(now, from, *reach);
@@ -205,6 +205,7 @@ std::optional<PeerId> Swim::next_listener() {
 
 void Swim::learn(Instant now, const Update& update) {
     if (subject(update) == config_.id) return learn_about_self(now, update);
+    if (withdrawn_.contains(subject(update))) return;
     const MemberTable::Change change = table_.apply(now, update);
     const auto* suspected = std::get_if<Suspect>(&update);
     if (!change.is_news && suspected != nullptr) return confirm(*suspected);

@@ -20,6 +20,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -70,6 +71,10 @@ public:
 
     void step(Instant now, const PeerId& from, Transport via, const Packet& packet);
     void advance(Instant now);
+    // From now on a member, who is never forgotten; or none any more: it is forgotten, and whatever it or others say of it
+    // is ignored until it is enrolled again.
+    void enroll(Instant now, const SwimConfig::Enrolled& member);
+    void withdraw(Instant now, const PeerId& id);
     // `id` has proven its key on a stream from `address`.
     void connected(Instant now, const PeerId& id, const std::string& address);
     // A stream broke: often the first sign of a death. The member is probed next, ahead of its turn.
@@ -175,6 +180,7 @@ private:
     std::vector<PeerId> urgent_;             // live members to be probed ahead of their turn
     std::map<std::uint32_t, Relay> relays_;  // by our sequence
     std::vector<PeerId> recently_dead_;
+    std::set<PeerId> withdrawn_;
     std::vector<PeerId> listeners_;          // to gossip, in turn
     std::size_t next_listener_ = 0;
     bool is_group_changed_ = false;          // a new order for the next pass

@@ -1,4 +1,6 @@
 // Swim's tables: comparing them, merging them, and going after the members who are away.
+#include <algorithm>
+
 #include "protocol/membership/swim.hpp"
 
 namespace parley::swim {
@@ -15,6 +17,29 @@ void Swim::advance_tables(Instant now) {
         for (const PeerId& id : table_.reap(now))
             queue_.drop(id);
     }
+}
+
+void Swim::enroll(Instant now, const SwimConfig::Enrolled& member) {
+    begin(now);
+    withdrawn_.erase(member.id);
+    table_.enroll(member.id, member.name, member.addresses);
+    rejoin_due_ = std::min(rejoin_due_, now);
+    end(now);
+}
+
+void Swim::withdraw(Instant now, const PeerId& id) {
+    begin(now);
+    withdrawn_.insert(id);
+    suspicions_.erase(id);
+    queue_.drop(id);
+    order_.remove(id);
+    std::erase(urgent_, id);
+    std::erase(recently_dead_, id);
+    std::erase_if(relays_, [&id](const auto& relay) { return relay.second.target == id || relay.second.requester == id; });
+    if (probe_ && probe_->target == id) probe_.reset();
+    is_group_changed_ = true;
+    table_.forget(id);
+    end(now);
 }
 
 bool Swim::sees_few() const {
@@ -43,6 +68,7 @@ void Swim::merge(Instant now, const Entry& entry) {
         if (entry.state == State::alive) return learn_about_self(now, entry.member);
         return learn_about_self(now, Suspect{id, incarnation, config_.id});
     }
+    if (withdrawn_.contains(id)) return;
     const Member* member = table_.find(id);
     if (member == nullptr || member->state == State::unknown) {
         const MemberTable::Change change = table_.adopt(now, entry);

@@ -18,7 +18,9 @@ const ModelExpectation expectation{3, cheap_hash};
 Snapshot snapshot_sample() {
     const Average mean = average(7, 3, {1, 2, 9}, 2);
     return {Term{9}, {LogIndex{12}, Term{7}, LogIndex{11}, {Term{7}, 2}, mean.hash, mean.round, 2, 5, 6,
-                      {{peer(1), {LogIndex{12}, mean.round, mean.hash}}, {peer(4), {LogIndex{3}, {Term{2}, 1}, mean.hash}}}}};
+                      {{peer(1), {LogIndex{12}, mean.round, mean.hash}}, {peer(4), {LogIndex{3}, {Term{2}, 1}, mean.hash}}},
+                      {{peer(1), peer(2)}, {peer(4)}, {peer(3)}, {peer(5)}},
+                      {{peer(3), LogIndex{2}}, {peer(4), LogIndex{1}}, {peer(5), LogIndex{12}}}}};
 }
 
 std::vector<Message> samples() {
@@ -43,6 +45,7 @@ std::vector<Message> samples() {
             PreVoteReply{Term{10}, true},
             TimeoutNow{Term{9}},
             snapshot_sample(),
+            ChangeMembers{{Members::Change::revoke, peer(3)}, LogIndex{7}},
             RequestVote{Term{10}, LogIndex{3}, Term{8}, true}};
 }
 
@@ -246,4 +249,16 @@ BOOST_AUTO_TEST_CASE(mutated_messages_are_refused_or_read_but_never_crash) {
     }
     BOOST_TEST(accepted > 1000U);   // the unchanged ones at least
     BOOST_TEST(accepted < 36'000U);
+}
+
+BOOST_AUTO_TEST_CASE(members_record_survives_its_bytes_and_unknown_changes_do_not) {
+    for (const auto change : {Members::Change::admit, Members::Change::revoke}) {
+        const Record record{Term{3}, Members{change, peer(9)}};
+        const auto decoded = decode_record(encode(record));
+        BOOST_REQUIRE(decoded.has_value());
+        BOOST_TEST((*decoded == record));
+    }
+    Bytes bytes = encode(Record{Term{3}, Members{Members::Change::revoke, peer(9)}});
+    bytes[3] = std::byte{5};  // [3, 3, change, member]
+    BOOST_TEST(!decode_record(bytes).has_value());
 }

@@ -23,8 +23,8 @@ struct Office {
 
     explicit Office(std::uint8_t members, std::uint64_t rounds = 1)
         : voters(peers(members)),
-          raft({peer(1), voters, Timing{}}, {}, {}, {}, Rng(1), at(0s)),
-          handover({peer(1), voters, rounds, Timing{}}),
+          raft({peer(1), voters, Timing{}}, {}, RecordLog(), {}, Rng(1), at(0s)),
+          handover({peer(1), rounds, Timing{}}),
           alive(voters.begin(), voters.end()),
           holders(voters.begin(), voters.end()) {
         raft.advance(now);

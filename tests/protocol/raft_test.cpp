@@ -275,6 +275,7 @@ HistorySnapshot base(std::uint64_t index, std::uint64_t term) {
     history.index = LogIndex{index};
     history.term = Term{term};
     history.latest_round = {Term{term}, 1};
+    history.roster = Roster::founded_by(peers(3));
     return history;
 }
 
@@ -298,13 +299,16 @@ BOOST_AUTO_TEST_CASE(a_snapshot_is_durable_before_it_is_acknowledged) {
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_that_no_coordinator_makes_is_refused) {
-    std::vector<HistorySnapshot> wrong(6, base(7, 3));
+    std::vector<HistorySnapshot> wrong(9, base(7, 3));
     wrong[0] = base(0, 0);
     wrong[1].term = Term{4};                             // later than the message's
     wrong[2].reference = LogIndex{8};                    // beyond its end
     wrong[3].latest_round = {Term{4}, 1};
     wrong[4].served[peer(9)] = {LogIndex{1}, {}, {}};    // nobody knows it
     wrong[5].served[peer(1)] = {LogIndex{8}, {}, {}};
+    wrong[6].roster = {};                                // a group of nobody
+    wrong[7].roster.removed = {peer(2)};                 // who is a voter
+    wrong[8].changed[peer(4)] = LogIndex{8};
     for (const HistorySnapshot& history : wrong) {
         const Raft::Output output = after(history);
         BOOST_TEST(output.refused.size() == 1U);
@@ -312,6 +316,23 @@ BOOST_AUTO_TEST_CASE(a_snapshot_that_no_coordinator_makes_is_refused) {
         BOOST_TEST(sent<AppendReply>(output.sends).empty());
     }
     BOOST_TEST(after(base(7, 3)).refused.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_group_of_a_snapshot_is_the_group_from_then_on) {
+    HistorySnapshot history = base(7, 3);
+    history.roster = {{peer(1), peer(2)}, {peer(4)}, {}, {peer(3)}};
+    Raft raft = make(2, 3, {noop(1), {Term{1}, Members{Members::Change::remove, peer(1)}}});
+    BOOST_TEST(!raft.roster().is_voter(peer(1)));
+    raft.step(at(1s), peer(1), Snapshot{Term{3}, history});
+    static_cast<void>(raft.take_output());
+    BOOST_TEST((raft.roster() == history.roster));
+    BOOST_TEST(raft.majority() == 2U);
+    // A change after it is taken back to it.
+    const Record promotion{Term{3}, Members{Members::Change::promote, peer(4)}};
+    BOOST_TEST(reply_to(raft, 1, {Term{3}, LogIndex{7}, Term{3}, {promotion}, LogIndex{7}, {}, {}}).accepted);
+    BOOST_TEST(raft.roster().is_voter(peer(4)));
+    BOOST_TEST(reply_to(raft, 2, {Term{4}, LogIndex{7}, Term{3}, {noop(4)}, LogIndex{7}, {}, {}}).accepted);
+    BOOST_TEST((raft.roster() == history.roster));
 }
 
 BOOST_AUTO_TEST_CASE(an_append_after_another_record_than_the_base_is_not_accepted) {

@@ -39,6 +39,10 @@ const std::vector<Faults::Kind>& Faults::kinds() {
         {"clog", &Faults::clog, 4},
         {"no-datagrams", &Faults::block_datagrams, 2},
         {"bad-datagrams", &Faults::degrade_datagrams, 2},
+        {"remove", &Faults::remove_one, 4},
+        {"revoke", &Faults::revoke_one, 1},
+        {"demote", &Faults::demote_one, 1},
+        {"readmit", &Faults::readmit_one, 5},
     };
     return all;
 }
@@ -49,7 +53,10 @@ void Faults::note(const std::string& what) { group_.transcript.fault(group_.queu
 
 void Faults::choose_kinds() {
     std::string left_out;
-    for (const Kind& kind : kinds()) {
+    constexpr std::size_t group_kinds = 4;  // the last ones
+    const std::size_t count = kinds().size() - (group_.settings.members_change ? 0 : group_kinds);
+    for (std::size_t i = 0; i < count; ++i) {
+        const Kind& kind = kinds()[i];
         if (!kind.always && chance(group_.rng, kind_left_out)) {
             left_out += std::string(" ") + kind.name;
             continue;
@@ -162,6 +169,29 @@ void Faults::jump_clock() {
     const Duration forward = clock_jump_least + uniform_duration(group_.rng, clock_jump_spread);
     note(text_of("clock n%zu +%.2fs", host, in_seconds(forward)));
     hosts_[host]->jump_clock(forward);
+}
+
+// --- the group ----------------------------------------------------------------------------------------
+
+// In a third of the cases while it is down; a coordinator may well be the one to go.
+void Faults::remove_one() {
+    const std::size_t host = any_host();
+    if (chance(group_.rng, 0.3)) hosts_[host]->crash("it leaves");
+    ask(Members::Change::remove, host);
+}
+
+void Faults::revoke_one() { ask(Members::Change::revoke, any_host()); }
+void Faults::demote_one() { ask(Members::Change::demote, any_host()); }
+
+void Faults::readmit_one() {
+    const auto& removed = group_.ledger->members().removed;
+    if (removed.empty()) return;
+    ask(Members::Change::admit, *std::next(removed.begin(), static_cast<std::ptrdiff_t>(uniform_below(group_.rng, removed.size()))));
+}
+
+void Faults::ask(Members::Change change, std::size_t member) {
+    Host& host = *hosts_[any_host()];
+    if (host.awake()) host.change_members({change, make_id(group_.settings.seed, member)});
 }
 
 // --- links --------------------------------------------------------------------------------------------

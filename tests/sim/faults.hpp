@@ -35,6 +35,12 @@ private:
     void stutter(std::size_t host, Instant end);
     void slow_one();
     void jump_clock();
+    // The group, where it may change: somebody is asked to change it, whether that can be or not.
+    void remove_one();
+    void revoke_one();
+    void demote_one();
+    void readmit_one();
+    void ask(Members::Change change, std::size_t member);
     // Links.
     void partition();
     void one_way();

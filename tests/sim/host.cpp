@@ -43,7 +43,7 @@ void Host::start() {
     config.self = group_.ids[number_];
     config.name = name_of(number_);
     config.address = address_of(number_);
-    config.voters = group_.ids;
+    config.voters.assign(group_.ids.begin(), group_.ids.begin() + static_cast<std::ptrdiff_t>(group_.settings.founding()));
     config.boot = group_.rng();
     config.divergence_threshold = group_.settings.divergence_threshold;
     config.parameter_count = group_.settings.parameter_count;
@@ -170,6 +170,13 @@ void Host::receive_packet(std::size_t from, swim::Transport via, const swim::Pac
     input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], via, packet); });
 }
 
+void Host::change_members(const Members& change) {
+    std::optional<Error> refused;
+    input([&](Peer& peer, Instant now) { refused = peer.change_members(now, change); });
+    group_.transcript.fault(group_.queue.now(), text_of("n%zu is asked to %s n%zu%s", number_, change_name(change.change),
+                                                        host_of(change.member), refused ? ", refuses" : ""));
+}
+
 void Host::report_distance() {
     const LogIndex applied = learner_->state().applied.applied;
     const double distance = learner_->distance();
@@ -227,6 +234,10 @@ void Host::carry_out(PeerOutput output, bool stale) {
         group_.network.send_packet(number_, host_of(packet.to), packet.via, packet.packet);
     for (const PeerId& gone : output.hang_ups) group_.network.hang_up(number_, host_of(gone));
     for (const Dial& dial : output.dials) {
+        if (dial.addresses.empty()) {
+            group_.network.dial_no_more(number_, host_of(dial.id));
+            continue;
+        }
         if (dial.addresses != std::vector{address_of(host_of(dial.id))})
             throw Violation("membership", name_of(number_) + " dials a wrong address, " + dial.addresses.front());
         group_.network.dial(number_, host_of(dial.id));
@@ -273,6 +284,12 @@ void Host::send_all(const std::vector<Send>& sends) {
 
 void Host::report(const std::vector<parley::Event>& events) {
     for (const parley::Event& event : events) {
+        if (const auto* changed = std::get_if<MembersChanged>(&event))
+            group_.transcript.line(group_.queue.now(), "n%zu: record %llu, %s n%zu", number_,
+                                   static_cast<unsigned long long>(changed->index.value),
+                                   change_name(changed->change.change), host_of(changed->change.member));
+        // Nobody kept what it had its part in while it was no member.
+        if (std::holds_alternative<Alarm>(event) && group_.ledger->has_been_away(number_)) continue;
         if (const auto* alarm = std::get_if<Alarm>(&event))
             throw Violation("alarm", name_of(number_) + " raises: " + alarm->message);
         if (const auto* refused = std::get_if<Refused>(&event))

@@ -58,6 +58,9 @@ public:
     void receive(std::size_t from, const Message& message);
     void receive_packet(std::size_t from, swim::Transport via, const swim::Packet& packet);
 
+    // An operator asks this host for a change of the group.
+    void change_members(const Members& change);
+
     // Of a learner that is driven by hand (the lock-step test).
     void set_manual() { manual_ = true; }
     void move(const Parameters& step) { learner_->move(step); }

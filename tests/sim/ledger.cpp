@@ -39,6 +39,7 @@ Statistics& Statistics::operator+=(const Statistics& other) {
     records += other.records;
     rounds_full += other.rounds_full;
     rounds_partial += other.rounds_partial;
+    changes += other.changes;
     rounds_applied += other.rounds_applied;
     compactions += other.compactions;
     snapshots_taken += other.snapshots_taken;
@@ -65,7 +66,12 @@ Ledger::Ledger(const Settings& settings, SharedModel initial, std::vector<const 
       commit_of_(disks_.size()),
       highest_asked_(disks_.size()),
       reference_(std::move(initial)) {
-    histories_.push_back(History(hash_of(*reference_)).snapshot());
+    for (std::size_t host = 0; host < settings_.founding(); ++host)
+        group_.voters.insert(host);
+    std::vector<PeerId> founders;
+    for (const std::size_t host : group_.voters)
+        founders.push_back(make_id(settings_.seed, host));
+    histories_.push_back(History(hash_of(*reference_), Roster::founded_by(founders)).snapshot());
 }
 
 void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_input) {
@@ -129,7 +135,9 @@ void Ledger::observe(std::size_t host, const Peer& peer) {
         check_base(host, disk.base, "starts from");
         seen = disk.base.index.value;
     }
-    for (; seen < position.commit.value; ++seen) commit(host, LogIndex{seen + 1}, *disk.record(LogIndex{seen + 1}));
+    for (; seen < position.commit.value; ++seen)
+        commit(host, LogIndex{seen + 1}, *disk.record(LogIndex{seen + 1}));
+    if (seen == committed_.size()) check_group(host, peer);
 }
 
 void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
@@ -151,11 +159,13 @@ void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
                 "n%zu commits another record %llu", host, number(index.value));
         return;
     }
-    const auto copies = std::count_if(disks_.begin(), disks_.end(), [&](const Disk* disk) {
-        const Record* held = disk->record(index);
+    // Its own voters decide a change.
+    if (const Members* change = record.members()) change_group(index, *change);
+    const std::size_t copies = voters_with([&](const Disk& disk) {
+        const Record* held = disk.record(index);
         return held != nullptr && *held == record;
     });
-    require(static_cast<std::size_t>(copies) >= majority(), "I2",
+    require(copies >= majority(), "I2",
             "n%zu commits record %llu that %d disks hold", host, number(index.value),
                     static_cast<int>(copies));
     require(committed_.empty() || committed_.back().term <= record.term, "I2", "terms fall along the log");
@@ -167,19 +177,80 @@ void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
     if (record.average() != nullptr) check_average(index, record);
 }
 
+void Ledger::change_group(LogIndex index, const Members& change) {
+    const std::size_t host = host_of(change.member);
+    const std::string name = text_of("record %llu: %s n%zu", number(index.value), change_name(change.change), host);
+    ++statistics_.changes;
+    const bool was_voter = group_.voters.erase(host) != 0;
+    const bool was_joining = group_.joining.erase(host) != 0;
+    group_.removed.erase(host);
+    require(!group_.revoked.contains(host), "members", name + ": its key is revoked");
+    switch (change.change) {
+        case Members::Change::admit:
+            require(!was_voter && !was_joining, "members", name + ", who is a member");
+            group_.joining.insert(host);
+            break;
+        case Members::Change::promote:
+            require(was_joining, "members", name + ", who is not joining");
+            require(disks_[host]->last_index().next() >= index, "members", name + ", who has not caught up");
+            require(reference_index_.value == 0 ||
+                        disks_[host]->blobs.contains(committed_[reference_index_.value - 1].average()->hash),
+                    "members", name + ", who lacks the reference");
+            group_.voters.insert(host);
+            break;
+        case Members::Change::demote:
+            require(was_voter, "members", name + ", who is no voter");
+            group_.joining.insert(host);
+            break;
+        case Members::Change::remove:
+            require(was_voter || was_joining, "members", name + ", who is no member");
+            group_.removed.insert(host);
+            away_.insert(host);
+            break;
+        case Members::Change::revoke:
+            group_.revoked.insert(host);
+            away_.insert(host);
+            break;
+    }
+    require(!group_.voters.empty(), "members", name + ": nobody is left");
+    const std::size_t left = reference_index_.value == 0 ? majority() : holders(committed_[reference_index_.value - 1].average()->hash);
+    require(left >= majority(), "I3", name + ": a majority of those who stay lacks the reference");
+}
+
+// Every peer that has all records sees the same group.
+void Ledger::check_group(std::size_t host, const Peer& peer) const {
+    if (!settings_.members_change) return;
+    const auto hosts = [](const std::vector<PeerId>& ids) {
+        std::set<std::size_t> result;
+        for (const PeerId& id : ids)
+            result.insert(host_of(id));
+        return result;
+    };
+    const Roster roster = peer.status().roster;
+    require(Group{hosts(roster.voters), hosts(roster.joining), hosts(roster.removed), hosts(roster.revoked)} == group_,
+            "members", "n%zu sees another group", host);
+}
+
+std::size_t Ledger::voters_with(const std::function<bool(const Disk&)>& holds) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(group_.voters, [&](std::size_t host) { return holds(*disks_[host]); }));
+}
+
 void Ledger::check_average(LogIndex index, const Record& record) {
     const Average& average = *record.average();
     const std::string name = text_of("record %llu, round ", number(index.value)) + describe(average.round);
     const std::vector<Share>& set = average.balancing_set;
     require(average.round.term == record.term && average.round > latest_round_, "I4", name + " is not a new round");
     latest_round_ = average.round;
-    require(set.size() >= std::min<std::size_t>(2, disks_.size()) && set.size() <= disks_.size(), "algorithm 1",
+    require(set.size() >= std::min<std::size_t>(2, group_.voters.size()) && set.size() <= group_.voters.size(), "algorithm 1",
             name + ": size of the set");
     for (std::size_t i = 1; i < set.size(); ++i)
         require(set[i - 1].member < set[i].member, "algorithm 1", name + ": order of the set");
-    require(average.violations >= 1 && average.violations <= disks_.size(), "algorithm 1",
+    require(average.violations >= 1 && average.violations <= group_.voters.size(), "algorithm 1",
             name + ": number of violations");
     for (const Share& share : set) {
+        require(group_.voters.contains(host_of(share.member)), "members",
+                name + text_of(": n%zu is no voter", host_of(share.member)));
         const auto& pending = disks_[host_of(share.member)]->checkpoint.applied.pending;
         require(pending && pending->round == average.round, "I5",
                 name + text_of(": no durable snapshot at n%zu", host_of(share.member)));
@@ -197,9 +268,9 @@ void Ledger::check_average(LogIndex index, const Record& record) {
     }
     ++statistics_.rounds_partial;
     require(holders(average.hash) >= 1, "I3", name + ": the average is nowhere");
-    require(set.size() < disks_.size(), "algorithm 1", name + ": everybody balanced, reference unchanged");
+    require(set.size() < group_.voters.size(), "algorithm 1", name + ": everybody balanced, reference unchanged");
     violations_ += average.violations;
-    require(violations_ < disks_.size(), "algorithm 1", name + ": the counter v forces no full synchronisation");
+    require(violations_ < group_.voters.size(), "algorithm 1", name + ": the counter v forces no full synchronisation");
     require(squared_distance(model, *reference_) <= settings_.divergence_threshold * (1 + rounding), "algorithm 1",
             name + ": the average is outside the ball");
 }
@@ -227,9 +298,7 @@ void Ledger::check_mean(const Average& average, const Parameters& model) const {
 }
 
 std::size_t Ledger::holders(const ModelHash& hash) const {
-    return static_cast<std::size_t>(std::count_if(disks_.begin(), disks_.end(), [&](const Disk* disk) {
-        return disk->blobs.contains(hash);
-    }));
+    return voters_with([&](const Disk& disk) { return disk.blobs.contains(hash); });
 }
 
 void Ledger::vote(std::size_t host, Term term, std::size_t candidate) {
@@ -291,6 +360,7 @@ void Ledger::blob_dropped(std::size_t host, const ModelHash& hash) const {
     if (reference_index_.value == 0) return;
     const bool in_force = committed_[reference_index_.value - 1].average()->hash == hash;
     // A host that has said "ready" and restarts before it has the record may forget the blob; a majority may not.
+    if (!group_.voters.contains(host)) return;
     const std::size_t left = holders(hash) - (disks_[host]->blobs.contains(hash) ? 1 : 0);
     require(!in_force || left >= majority(), "I3",
             "n%zu drops the reference in force, %zu disks are left with it", host, left);
@@ -321,7 +391,7 @@ void Ledger::snapshot_durable(std::size_t host, const RoundId& round, const Shar
 void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
     const std::string name = text_of("n%zu, record %llu", host, number(command.index.value));
     // Disks are never lost here, so neither is anybody's part in a round.
-    require(!command.adopt_reference, "I5", name + ": adopts the reference, its part in a round is lost");
+    require(!command.adopt_reference || has_been_away(host), "I5", name + ": adopts the reference, its part in a round is lost");
     require(command.index.value <= committed_.size(), "I4", name + " is applied before it is decided");
     if (command.index == learner.applied.applied && command.average == nullptr) {
         renewing(host, command);
@@ -361,7 +431,7 @@ void Ledger::check_skipped(std::size_t host, const ApplyRecord& command, const C
     for (std::size_t i = learner.applied.applied.value; i < command.index.value; ++i) {
         const Average* average = committed_[i].average();
         if (average == nullptr || !average->includes(make_id(settings_.seed, host))) continue;
-        require(part == nullptr, "I5", name + ": two of its averages are skipped");
+        require(part == nullptr || has_been_away(host), "I5", name + ": two of its averages are skipped");
         part = average;
     }
     const HistorySnapshot& history = histories_[command.index.value];
@@ -390,6 +460,7 @@ void Ledger::renewing(std::size_t host, const ApplyRecord& command) const {
 void Ledger::moving(std::size_t host, const ApplyRecord& command, const Average& average,
                     const Checkpoint& learner) {
     const std::string name = text_of("n%zu, record %llu", host, number(command.index.value));
+    if (command.average == nullptr && has_been_away(host)) return;
     require(command.round == average.round, "I4", name + " names another round");
     require(std::count(learner.rounds.begin(), learner.rounds.end(), average.round) == 0, "I4",
             name + " is in the weights already");

@@ -2,6 +2,7 @@
 // contradiction. Numbers as in COORDINATOR 6: I1-I7 here, L1 in simulation.cpp.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -20,6 +21,7 @@ struct Statistics {
     std::uint64_t records = 0;
     std::uint64_t rounds_full = 0;
     std::uint64_t rounds_partial = 0;
+    std::uint64_t changes = 0;          // of the group
     std::uint64_t rounds_applied = 0;   // by every member of their sets: I7 was checked
     std::uint64_t compactions = 0;
     std::uint64_t snapshots_taken = 0;  // by hosts whose log ended before the coordinator's base
@@ -57,6 +59,17 @@ public:
     // The model of a committed average.
     [[nodiscard]] const Parameters& average_model(const Average& average) const;
     [[nodiscard]] const Parameters& reference() const { return *reference_; }
+    // As of the last committed record, folded from the records by a second, naive implementation.
+    struct Group {
+        std::set<std::size_t> voters;
+        std::set<std::size_t> joining;
+        std::set<std::size_t> removed;
+        std::set<std::size_t> revoked;
+        bool operator==(const Group&) const = default;
+    };
+    [[nodiscard]] const Group& members() const { return group_; }
+    // It was removed once: its part in a round may be lost.
+    [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host); }
     [[nodiscard]] std::uint64_t violations() const { return violations_; }
 
 private:
@@ -65,13 +78,16 @@ private:
     void commit(std::size_t host, LogIndex index, const Record& record);
     void check_base(std::size_t host, const HistorySnapshot& base, const char* where) const;
     void check_skipped(std::size_t host, const ApplyRecord& command, const Checkpoint& learner);
+    void change_group(LogIndex index, const Members& change);
+    void check_group(std::size_t host, const Peer& peer) const;
     void check_average(LogIndex index, const Record& record);
     void check_mean(const Average& average, const Parameters& model) const;
     void check_acknowledgement(std::size_t host, const AppendReply& reply);
     void renewing(std::size_t host, const ApplyRecord& command) const;
     void moving(std::size_t host, const ApplyRecord& command, const Average& average, const Checkpoint& learner);
     void check_applied_sum(const Average& average);
-    [[nodiscard]] std::size_t majority() const { return disks_.size() / 2 + 1; }
+    [[nodiscard]] std::size_t majority() const { return group_.voters.size() / 2 + 1; }
+    [[nodiscard]] std::size_t voters_with(const std::function<bool(const Disk&)>& holds) const;
     [[nodiscard]] std::size_t holders(const ModelHash& hash) const;
 
     const Settings& settings_;
@@ -84,6 +100,9 @@ private:
     std::vector<HistorySnapshot> histories_;  // after each of them
     std::vector<std::size_t> commit_of_;      // per host: compared so far, since its start
     std::vector<RoundId> highest_asked_;      // per host, across starts
+
+    Group group_;
+    std::set<std::size_t> away_;
 
     // Algorithm 1, recomputed from the committed records.
     SharedModel reference_;

@@ -47,6 +47,7 @@ public:
     void send_packet(std::size_t from, std::size_t to, swim::Transport via, const swim::Packet& packet);
     // Keep trying to connect whenever there is no connection, as long as `from` lives.
     void dial(std::size_t from, std::size_t to);
+    void dial_no_more(std::size_t from, std::size_t to) { link(from, to).dialling = false; }
     // `from` closes its session to `to`: notices at once, the other side soon.
     void hang_up(std::size_t from, std::size_t to);
     void host_started(std::size_t host);

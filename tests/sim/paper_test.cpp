@@ -78,6 +78,8 @@ Settings lock_step_settings(std::uint64_t seed, std::size_t members) {
     Settings settings = draw_settings(seed, false);
     settings.faults = false;
     settings.members = members;
+    settings.founders = 0;
+    settings.members_change = false;
     settings.sparse_seeds = false;
     settings.through_codec = true;
     settings.timing = Timing::fast();

@@ -69,16 +69,23 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     settings.datagram_queue = std::size_t{16} << uniform_below(rng, 5);
     settings.rounds_per_term = chance(rng, 0.6) ? 1 : chance(rng, 0.5) ? 3 : 1'000'000;  // the last: by time alone
     if (chance(rng, 1.0 / 3)) settings.log_kept.records = 1 + uniform_below(rng, 8);
+    // The last draws, so that a group that stays as it is runs as its seed always did.
+    if (settings.members <= 7 && chance(rng, 0.5)) {
+        settings.members_change = true;
+        settings.founders = settings.members;
+        settings.members += 1 + uniform_below(rng, 2);
+        settings.sparse_seeds = false;  // the one whom everybody knows may be removed
+    }
     return settings;
 }
 
 std::string Settings::text() const {
     std::array<char, 512> text{};
     std::snprintf(text.data(), text.size(),
-                  "seed=%llu%s members=%zu timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
+                  "seed=%llu%s members=%zu founders=%zu%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
                   "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu",
-                  static_cast<unsigned long long>(seed), biased ? " biased" : "", members,
+                  static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "",
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),

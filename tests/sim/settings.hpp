@@ -17,7 +17,9 @@ struct Settings {
     std::uint64_t seed = 0;
     bool biased = false;               // late messages, crashes at the worst instant, isolated coordinators
     bool faults = true;
-    std::size_t members = 5;
+    std::size_t members = 5;           // hosts
+    std::size_t founders = 0;          // the first so many begin the group; 0: all of them
+    bool members_change = false;       // the others join, members are removed and admitted again
     Timing timing;
     double scale = 1;                  // of all durations below, 1 for `lan`, 0.2 for `fast`
     bool through_codec = true;         // every message is encoded and decoded on its way
@@ -44,6 +46,7 @@ struct Settings {
     LogKept log_kept;                  // before compaction: a third of the runs keep a handful
     double crash_at_persist = 0;       // probability, per output that persists something
 
+    [[nodiscard]] std::size_t founding() const { return founders == 0 ? members : founders; }
     std::string text() const;          // one line
 };
 

@@ -52,7 +52,8 @@ std::vector<Host*> Simulation::hosts() {
 
 void Simulation::start() {
     network_.attach(hosts());
-    for (const auto& host : hosts_) host->start();
+    // The others come later: they join a group that is at work.
+    for (std::size_t host = 0; host < settings_.founding(); ++host) hosts_[host]->start();
 }
 
 void Simulation::run() {
@@ -72,7 +73,7 @@ void Simulation::recover() {
     group_.training = Training::restless;
     const std::size_t before = ledger_->committed().size();
     // A group of one never leaves its own ball twice: nothing has to be decided.
-    const std::size_t wanted = settings_.members == 1 ? 0 : commits_after_faults;
+    const std::size_t wanted = ledger_->members().voters.size() == 1 ? 0 : commits_after_faults;
     while (!one_coordinator() || ledger_->committed().size() < before + wanted) {
         if (queue_.now() - healed >= recovery_bound)
             throw Violation("L1", text_of("%s coordinator known to all, %zu commits in 40 s after the last fault",
@@ -84,11 +85,28 @@ void Simulation::recover() {
     run_for(recovery_bound - recovery_);
 }
 
+std::vector<std::size_t> Simulation::voters() const {
+    const auto& voters = ledger_->members().voters;
+    return {voters.begin(), voters.end()};
+}
+
+// Nobody is on the way in, and nothing that was asked for is left to do.
+bool Simulation::is_group_complete() const {
+    const Ledger::Group& group = ledger_->members();
+    for (std::size_t host = 0; host < hosts_.size(); ++host)
+        if (!group.voters.contains(host) && !group.removed.contains(host) && !group.revoked.contains(host)) return false;
+    return std::ranges::all_of(group.voters, [this](std::size_t host) {
+        const PeerStatus status = hosts_[host]->peer().status();
+        return std::ranges::all_of(status.wanted, [&](const Members& change) { return status.roster.objection(change).has_value(); });
+    });
+}
+
 bool Simulation::one_coordinator() {
-    const PeerStatus first = hosts_.front()->peer().status();
+    const std::vector<std::size_t> group = voters();
+    const PeerStatus first = hosts_[group.front()]->peer().status();
     std::size_t coordinators = 0;
-    for (const auto& host : hosts_) {
-        const PeerStatus status = host->peer().status();
+    for (const std::size_t host : group) {
+        const PeerStatus status = hosts_[host]->peer().status();
         if (!status.coordinator || status.coordinator != first.coordinator || status.term != first.term) return false;
         coordinators += status.role == Role::coordinator ? 1 : 0;
     }
@@ -110,8 +128,9 @@ void Simulation::settle() {
 }
 
 bool Simulation::everything_done() {
-    if (!one_coordinator()) return false;
-    return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    if (!one_coordinator() || !is_group_complete()) return false;
+    return std::ranges::all_of(voters(), [&](std::size_t number) {
+        const Host* host = hosts_[number].get();
         const PeerStatus status = host->peer().status();
         return host->idle() && status.open_round.is_none() && status.commit.value == ledger_->committed().size() &&
                status.applied == status.commit && host->learner().state().applied.applied == status.commit &&
@@ -123,7 +142,8 @@ void Simulation::require_agreement() {
     const auto require = [](bool holds, std::size_t host, const std::string& what) {
         if (!holds) throw Violation("L1", "n" + std::to_string(host) + ": " + what);
     };
-    for (std::size_t number = 0; number < hosts_.size(); ++number) {
+    if (!is_group_complete()) throw Violation("L1", "the group is not what it was asked to be");
+    for (const std::size_t number : voters()) {
         const Host& host = *hosts_[number];
         const PeerStatus status = host.peer().status();
         const Checkpoint& learner = host.learner().state();
@@ -143,7 +163,7 @@ void Simulation::require_agreement() {
         require(host.learner().distance() <= settings_.divergence_threshold * 1.0001, number,
                 text_of("its violation is never served, distance %.4f", host.learner().distance()));
         for (const MemberView& member : status.members)
-            require(member.state == swim::State::alive, number,
+            require(!status.roster.is_voter(member.id) || member.state == swim::State::alive, number,
                     "holds " + member.name + " for " + swim::state_name(member.state));
     }
 }

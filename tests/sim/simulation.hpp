@@ -36,6 +36,8 @@ public:
 private:
     void recover();
     void settle();
+    [[nodiscard]] std::vector<std::size_t> voters() const;  // as of the last committed record
+    [[nodiscard]] bool is_group_complete() const;
     [[nodiscard]] bool one_coordinator();
     void require_agreement();
     [[nodiscard]] bool everything_done();

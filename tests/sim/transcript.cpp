@@ -47,6 +47,8 @@ struct Fingerprint {
     }
     static std::uint64_t of(const Record& record) {
         const Average* average = record.average();
+        if (const Members* change = record.members())
+            return of({record.term.value, static_cast<std::uint64_t>(change->change), host_of(change->member)});
         if (average == nullptr) return of({record.term.value});
         std::uint64_t members = 0;
         for (const Share& share : average->balancing_set) members |= std::uint64_t{1} << host_of(share.member);
@@ -94,9 +96,15 @@ struct Fingerprint {
     std::uint64_t operator()(const Snapshot& m) const {
         return of({19, m.term.value, m.history.index.value, m.history.term.value, of(m.history.reference_hash)});
     }
+    std::uint64_t operator()(const ChangeMembers& m) const {
+        return of({17, static_cast<std::uint64_t>(m.wanted.change), host_of(m.wanted.member), m.known.value});
+    }
 };
 
 struct Describe {
+    std::string operator()(const ChangeMembers& message) const {
+        return text_of("change_members %s n%zu", change_name(message.wanted.change), host_of(message.wanted.member));
+    }
     std::string operator()(const PreVote& message) const {
         return text_of("pre_vote term=%llu last=%llu/%llu", number(message.term.value),
                        number(message.last_index.value), number(message.last_term.value));
@@ -251,6 +259,8 @@ std::string describe(const RoundId& round) {
 
 std::string describe(const Record& record) {
     const Average* average = record.average();
+    if (const Members* change = record.members())
+        return text_of("t%llu %s n%zu", number(record.term.value), change_name(change->change), host_of(change->member));
     if (average == nullptr) return text_of("t%llu noop", number(record.term.value));
     return text_of("t%llu %s %s v=%u {%s} %s", number(record.term.value),
                    record.is_reference() ? "reference" : "balance", describe(average->round).c_str(),

@@ -53,7 +53,9 @@ std::string letter_of(const PeerId& id);
 std::uint64_t number_of(const std::string& text);
 Duration duration_of(const std::string& text);  // "500ms", "3s"
 
-// A log as a schedule writes it: a NOOP is its term, "2.7" a BALANCE of term 2 and sequence 7, "2.7!" a REFERENCE.
+// A log as a schedule writes it: a NOOP is its term, "2.7" a BALANCE of term 2 and sequence 7, "2.7!" a REFERENCE,
+// "2.remove:B" MEMBERS.
+Members change_of(const std::string& text);
 Record record_of(const std::string& text);
 std::string text_of(const Record& record);
 std::string text_of(const std::vector<Record>& records);

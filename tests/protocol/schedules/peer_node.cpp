@@ -164,7 +164,13 @@ bool PeerNode::command(Instant now, Words words) {
         return true;
     }
     if (!is_up()) return false;
-    if (verb == "move") {
+    if (verb == "want") {  // want A remove:B [refused]
+        const bool is_refused = peer_->change_members(now, change_of(words[2])).has_value();
+        if (is_refused != (words.size() == 4)) fail(is_refused ? "it is refused" : "it is not refused");
+    } else if (verb == "meet") {  // meet A D: a connection, from now on
+        peer_->connected(now, peer_of(words[2]), words[2] + ":7000");
+        gossip(now, peer_of(words[2]), swim::Gossip{});
+    } else if (verb == "move") {
         weight_ = std::stof(words[2]);
         report(now);
     } else if (verb == "report") {
@@ -197,7 +203,14 @@ bool PeerNode::expect(Words words) {
     else if (words[1] == "round") compare(std::to_string(status.open_round.sequence));
     else if (words[1] == "handovers") compare(std::to_string(status.handovers));
     else if (words[1] == "handovers-failed") compare(std::to_string(status.handovers_failed));
-    else if (words[1] == "alarms") compare(std::to_string(alarms_));
+    else if (words[1] == "standing") compare(standing_name(status.standing));
+    else if (words[1] == "wishes") compare(std::to_string(status.wanted.size()));
+    else if (words[1] == "voters") {
+        std::string voters;
+        for (const PeerId& voter : status.roster.voters)
+            voters += letter_of(voter);
+        compare(voters);
+    } else if (words[1] == "alarms") compare(std::to_string(alarms_));
     else return false;
     return true;
 }

@@ -102,6 +102,11 @@ bool RaftNode::expect(Words words) {
     } else if (words[1] == "successor") {
         const std::string successor = raft_->successor() ? letter_of(*raft_->successor()) : "nobody";
         if (successor != words[2]) fail("its successor is " + successor);
+    } else if (words[1] == "voters") {
+        std::string voters;
+        for (const PeerId& voter : raft_->roster().voters)
+            voters += letter_of(voter);
+        if (voters != words[2]) fail("its voters are " + voters);
     } else if (words[1] == "awaits") {
         const bool is_awaiting = raft_->awaited_blob().has_value();
         if (is_awaiting != (words[2] == "blob")) fail(is_awaiting ? "it awaits a blob" : "it awaits nothing");

@@ -53,10 +53,13 @@ void Schedule::line(const std::string& text) {
     check_always();
 }
 
-// group 3 | peers 3 [rounds per term]
+// group 3 | peers 3 [rounds per term] | group 3+1: the last one is a newcomer
 void Schedule::create(Words words) {
-    const auto voters = test::peers(static_cast<std::uint8_t>(number_of(words[1])));
-    for (const PeerId& id : voters) {
+    const std::size_t plus = std::min(words[1].find('+'), words[1].size());
+    const std::uint64_t founders = number_of(words[1].substr(0, plus));
+    const std::uint64_t newcomers = plus == words[1].size() ? 0 : number_of(words[1].substr(plus + 1));
+    const auto voters = test::peers(static_cast<std::uint8_t>(founders));
+    for (const PeerId& id : test::peers(static_cast<std::uint8_t>(founders + newcomers))) {
         const auto send = [this, id](const PeerId& to, Message message) { sent(id, to, std::move(message)); };
         if (words[0] == "group")
             places_[id].node = std::make_unique<RaftNode>(id, voters, send);

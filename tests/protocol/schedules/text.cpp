@@ -26,9 +26,20 @@ Duration duration_of(const std::string& text) {
     fail("'" + text + "' is no duration, as 500ms or 3s");
 }
 
+// remove:B
+Members change_of(const std::string& text) {
+    using enum Members::Change;
+    const std::size_t colon = text.find(':');
+    for (const auto change : {admit, promote, demote, remove, revoke})
+        if (colon != std::string::npos && text.substr(0, colon) == change_name(change))
+            return {change, peer_of(text.substr(colon + 1))};
+    fail("'" + text + "' is no change of the group, as remove:B");
+}
+
 Record record_of(const std::string& text) {
     const std::size_t dot = text.find('.');
     const Term term{number_of(text.substr(0, dot))};
+    if (text.find(':') != std::string::npos) return {term, change_of(text.substr(dot + 1))};
     if (dot == std::string::npos) return {term, Noop{}};
     const bool is_reference = text.ends_with("!");
     const std::uint64_t sequence = number_of(text.substr(dot + 1, text.size() - dot - (is_reference ? 2 : 1)));
@@ -39,6 +50,8 @@ Record record_of(const std::string& text) {
 
 std::string text_of(const Record& record) {
     std::string text = std::to_string(record.term.value);
+    if (const Members* change = record.members())
+        return text + "." + change_name(change->change) + ":" + letter_of(change->member);
     if (const Average* average = record.average())
         text += "." + std::to_string(average->round.sequence) + (record.is_reference() ? "!" : "");
     return text;

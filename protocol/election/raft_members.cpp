@@ -1,0 +1,54 @@
+// How the group changes under way (thesis 4): who may stand, whom the coordinator sends the log to, and a coordinator
+// that is a voter no more.
+#include <algorithm>
+
+#include "protocol/election/raft.hpp"
+
+namespace parley {
+
+// One whose removal is not committed may still be needed to commit it: with the record on its disk alone, nobody else
+// gets its vote (thesis 4.2.2).
+bool Raft::may_stand() const {
+    return is_voter(config_.self) || (rosters_.changed() > commit_ && rosters_.at(commit_).is_voter(config_.self));
+}
+
+Raft::Ballot Raft::own_ballot() const {
+    return is_voter(config_.self) ? Ballot{{config_.self, true}} : Ballot{};
+}
+
+bool Raft::may_change_members(const Members& change) const {
+    const bool is_settled = rosters_.changed() <= commit_;
+    const bool is_warm = log_.term_at(commit_) == vote_.term;
+    return is_settled && is_warm && !roster().objection(change);
+}
+
+// Every member gets the log, and so does whoever is being removed until that is committed: it learns of it.
+void Raft::follow_roster() {
+    auto& coordinator = std::get<Coordinator>(role_);
+    const Instant heard = std::max(coordinator.since, last_advance_);
+    for (const Roster* roster : {&rosters_.at(commit_), &rosters_.latest()})
+        for (const auto* members : {&roster->voters, &roster->joining})
+            for (const PeerId& member : *members)
+                if (member != config_.self)
+                    coordinator.followers.try_emplace(member, Progress{log_.last_index().next(), LogIndex{}, heard});
+}
+
+void Raft::commit_to(LogIndex index) {
+    commit_ = index;
+    rosters_.settled(index);
+}
+
+// Once a change is committed: who has gone has been told with that very commit; and a coordinator that is a voter no
+// more leaves its office to one who can take it at once, or to whoever stands first.
+void Raft::settle_roster(Instant now) {
+    auto* coordinator = std::get_if<Coordinator>(&role_);
+    if (coordinator == nullptr || rosters_.changed() > commit_) return;
+    std::erase_if(coordinator->followers, [this](const auto& entry) { return !roster().is_member(entry.first); });
+    if (is_voter(config_.self)) return;
+    const auto can_follow = [this](const PeerId& voter) { return is_complete_at(voter); };
+    const auto successor = std::ranges::find_if(roster().voters, can_follow);
+    if (successor != roster().voters.end()) send(*successor, TimeoutNow{vote_.term});
+    step_down(now);
+}
+
+}  // namespace parley

@@ -1,0 +1,63 @@
+// Who belongs to the group: the founding voters and what the MEMBERS records of the log have made of them.
+//
+//   (unknown) -admit-> JOINING -promote-> VOTER -demote-> JOINING;  a member -remove-> removed -admit-> JOINING
+//   anybody -revoke-> revoked, for ever
+//
+// One change at a time: any majority before it and any majority after it have a member in common (Ongaro's thesis, 4.1).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/log/record.hpp"
+#include "protocol/types.hpp"
+
+namespace parley {
+
+struct Roster {
+    std::vector<PeerId> voters;   // these four sorted, and disjoint
+    std::vector<PeerId> joining;  // get the log and the reference; neither vote nor contribute
+    std::vector<PeerId> removed;  // may be admitted again, but only because somebody asked for it
+    std::vector<PeerId> revoked;  // may not
+    bool operator==(const Roster&) const = default;
+
+    [[nodiscard]] static Roster founded_by(std::vector<PeerId> voters);
+    // What holds for every roster that began with voters and was changed by records.
+    [[nodiscard]] bool is_sound() const;
+    [[nodiscard]] bool is_voter(const PeerId& id) const;
+    [[nodiscard]] bool is_joining(const PeerId& id) const;
+    [[nodiscard]] bool is_member(const PeerId& id) const { return is_voter(id) || is_joining(id); }
+    [[nodiscard]] bool is_removed(const PeerId& id) const;
+    [[nodiscard]] bool is_revoked(const PeerId& id) const;
+    [[nodiscard]] std::size_t majority() const { return voters.size() / 2 + 1; }
+
+    // Why this change may not follow; nothing when it may. No coordinator proposes, and no peer takes, one that may not.
+    [[nodiscard]] std::optional<std::string> objection(const Members& change) const;
+    void apply(const Members& change);
+};
+
+// The roster as of every index of a log, as far as the log may still be cut back. Raft takes its voters from the latest,
+// committed or not.
+class Rosters {
+public:
+    // `roster` as of `index`: of the founding, or of a log's base.
+    explicit Rosters(Roster roster, LogIndex index = {}) { by_index_[index] = std::move(roster); }
+
+    void appended(LogIndex index, const Record& record);
+    void truncated_after(LogIndex last) { by_index_.erase(by_index_.upper_bound(last), by_index_.end()); }
+    // Nothing before `index` is cut back any more.
+    void settled(LogIndex index);
+
+    [[nodiscard]] const Roster& latest() const { return by_index_.rbegin()->second; }
+    // Of the MEMBERS record that made the latest; not after the base, when there was none since.
+    [[nodiscard]] LogIndex changed() const { return by_index_.rbegin()->first; }
+    // As of a record that is not before the last one settled.
+    [[nodiscard]] const Roster& at(LogIndex index) const { return std::prev(by_index_.upper_bound(index))->second; }
+
+private:
+    std::map<LogIndex, Roster> by_index_;  // of the change that made it
+};
+
+}  // namespace parley

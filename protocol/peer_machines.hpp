@@ -1,0 +1,105 @@
+// The machines of one peer and what joins them. For peer.cpp, which moves everything on after each input, and
+// peer_members.cpp, which follows the group; everybody else sees peer.hpp.
+#pragma once
+
+#include <deque>
+
+#include "protocol/averaging/balancer.hpp"
+#include "protocol/averaging/blob_table.hpp"
+#include "protocol/averaging/participant.hpp"
+#include "protocol/averaging/round_story.hpp"
+#include "protocol/election/handover.hpp"
+#include "protocol/election/raft.hpp"
+#include "protocol/log/history.hpp"
+#include "protocol/membership/member_changes.hpp"
+#include "protocol/membership/membership.hpp"
+#include "protocol/peer.hpp"
+
+namespace parley {
+
+struct Peer::Machines {
+    PeerConfig config;
+    Membership membership;
+    MemberChanges changes;
+    Raft raft;
+    History history;
+    BlobTable blobs;
+    Participant participant;
+    Balancer balancer;
+    Handover handover;
+    RoundBook book;
+
+    LogIndex durably_applied;
+    std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
+    std::map<PeerId, ModelHash> reference_by;        // in force there, as the members say themselves
+    std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
+    std::map<PeerId, LogIndex> alarmed;              // reference versions we have raised an alarm about
+    std::pair<Term, std::optional<PeerId>> announced;
+    Instant clock;                                   // of the last input
+    std::optional<Instant> coordinator_known;        // last
+    std::set<PeerId> voters_seen;                    // reachable voters
+    struct Told {
+        std::optional<PeerId> coordinator;
+        LogIndex applied;
+        LogIndex reference;
+        bool operator==(const Told&) const = default;
+    } told;                                          // by the last heartbeat to a coordinator
+    std::deque<Message> to_self;
+    PeerOutput output;
+
+    void deliver(Instant now, const PeerId& from, const Message& message);
+    void pump(Instant now);
+    void settle_round(Instant now);
+    void announce(Instant now);
+    void decide_records(Instant now);
+    void collect_sends();
+    void post(Send send);
+    void carry_out_membership();
+    [[nodiscard]] std::set<PeerId> awaited() const;
+    [[nodiscard]] bool has_reference() const;
+    void compare_reference(const PeerId& from, LogIndex version, const ModelHash& hash);
+    void collect_garbage();
+    void compact_log();
+
+    void receive(Instant now, const PeerId& from, const PreVote& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const PreVoteReply& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const TimeoutNow& m);
+    void receive(Instant now, const PeerId& from, const RequestVote& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const VoteReply& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const Append& m);
+    void receive(Instant now, const PeerId& from, const Snapshot& m) { raft.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const AppendReply& m) { raft.step(now, from, m); }
+    void receive(Instant, const PeerId&, const ChangeMembers& m) { changes.asked(m, history); }
+    void receive(Instant now, const PeerId& from, const ViolationNotice& m) { balancer.step(now, from, m); }
+    void receive(Instant now, const PeerId& from, const Query& m);
+    void receive(Instant now, const PeerId& from, const Abort& m);
+    void receive(Instant now, const PeerId& from, const Ready& m);
+    void receive(Instant now, const PeerId& from, const FetchBlob& m);
+    void receive(Instant now, const PeerId& from, const BlobMissing& m);
+    void receive(Instant now, const PeerId& from, const Contribution& m);
+    void receive(Instant now, const PeerId& from, const Blob& m);
+    void receive(Instant now, const PeerId& from, const Heartbeat& m);
+
+    // The group: peer_members.cpp
+    [[nodiscard]] Standing standing() const;
+    [[nodiscard]] bool accepts(const PeerId& from, const Message& message) const;
+    [[nodiscard]] bool accepts_packets(const PeerId& from) const;
+    [[nodiscard]] std::set<PeerId> reachable_voters() const;
+    [[nodiscard]] bool holds_reference(const PeerId& id) const;
+    void connected(Instant now, const PeerId& id, const std::string& address);
+    void members_decided(Instant now, LogIndex index, const Members& change);
+    void follow_group(Instant now, const Roster& before);
+    void member_came(Instant now, const PeerId& id);
+    void member_went(Instant now, const PeerId& id);
+    void count_voters();
+    void watch_voters(Instant now);
+    void ask_for_changes(Instant now);
+    void propose_members();
+    // Fencing: nothing of another term, or from another than its coordinator, is acted on.
+    [[nodiscard]] bool is_coordinator(const PeerId& from, Term term) const {
+        return term == raft.term() && raft.coordinator() == from;
+    }
+    [[nodiscard]] bool is_ours(Term term) const { return term == raft.term() && balancer.is_started(); }
+};
+
+}  // namespace parley

@@ -1,0 +1,145 @@
+// How a peer follows its group: whom it listens to, who is waited for and counted, and what is proposed when somebody is
+// to come or to go. The group is what the committed records say; Raft alone looks at the end of its log.
+#include <algorithm>
+
+#include "protocol/peer_machines.hpp"
+
+namespace parley {
+namespace {
+
+template <class... Types>
+bool is_any_of(const Message& message) {
+    return (std::holds_alternative<Types>(message) || ...);
+}
+
+// Whoever has a newer log may be coordinator before we have heard that it is a member, so these are taken from anybody
+// whose key is not revoked. They are safe: terms, logs and majorities decide, not who asks.
+bool is_of_the_log(const Message& message) {
+    return is_any_of<PreVote, PreVoteReply, RequestVote, VoteReply, Append, AppendReply, Snapshot, TimeoutNow, Query, Abort,
+                     Blob>(message);
+}
+
+// Counted by the coordinator.
+bool is_a_voters(const Message& message) { return is_any_of<ViolationNotice, Contribution, Ready>(message); }
+
+}  // namespace
+
+Standing Peer::Machines::standing() const {
+    const Roster& roster = history.roster();
+    if (roster.is_voter(config.self)) return Standing::voter;
+    if (roster.is_joining(config.self)) return Standing::joining;
+    if (roster.is_revoked(config.self)) return Standing::revoked;
+    return roster.is_removed(config.self) ? Standing::removed : Standing::newcomer;
+}
+
+bool Peer::Machines::accepts(const PeerId& from, const Message& message) const {
+    const Roster& roster = history.roster();
+    if (roster.is_revoked(from)) return false;
+    if (is_of_the_log(message)) return true;
+    if (is_a_voters(message)) return roster.is_voter(from);
+    return accepts_packets(from);
+}
+
+bool Peer::Machines::accepts_packets(const PeerId& from) const {
+    return history.roster().is_member(from) || raft.roster().is_member(from) || standing() == Standing::newcomer;
+}
+
+std::set<PeerId> Peer::Machines::reachable_voters() const {
+    std::set<PeerId> voters;
+    for (const PeerId& id : membership.reachable())
+        if (history.roster().is_voter(id)) voters.insert(voters.end(), id);
+    return voters;
+}
+
+void Peer::Machines::watch_voters(Instant now) {
+    std::set<PeerId> voters = reachable_voters();
+    if (voters_seen == voters) return;
+    voters_seen = std::move(voters);
+    balancer.alive_changed(now, voters_seen);
+}
+
+// Durably, as it says itself.
+bool Peer::Machines::holds_reference(const PeerId& id) const {
+    if (id == config.self) return has_reference();
+    const auto reported = reference_by.find(id);
+    return reported != reference_by.end() && reported->second == history.reference_hash();
+}
+
+void Peer::Machines::connected(Instant now, const PeerId& id, const std::string& address) {
+    const bool is_known = membership.swim().table().find(id) != nullptr;
+    // Members it has never heard of are where a newcomer begins.
+    if (!is_known && standing() == Standing::newcomer) membership.enroll(now, id, {});
+    if (is_known || standing() == Standing::newcomer) return membership.connected(now, id, address);
+    changes.connected(now, id, address);
+}
+
+void Peer::Machines::count_voters() {
+    const Roster& roster = history.roster();
+    balancer.members_changed(roster.voters.size());
+    participant.voters_changed(roster.voters.size() + (roster.is_voter(config.self) ? 0 : 1));
+}
+
+// Whoever has gone is not waited for, spoken to or kept models for any more, from this step on.
+void Peer::Machines::members_decided(Instant now, LogIndex index, const Members& change) {
+    const PeerId& id = change.member;
+    changes.decided(change, history.roster());
+    count_voters();
+    output.events.push_back(MembersChanged{index, change});
+    if (id == config.self) return;
+    if (!history.roster().is_member(id)) return member_went(now, id);
+    if (change.change == Members::Change::admit) member_came(now, id);
+}
+
+// The group is another one than `before` without a record that says how: at the start, and after a snapshot of the log.
+void Peer::Machines::follow_group(Instant now, const Roster& before) {
+    const Roster& roster = history.roster();
+    changes.regrouped(roster);
+    count_voters();
+    for (const auto* members : {&roster.voters, &roster.joining})
+        for (const PeerId& id : *members)
+            if (id != config.self && !before.is_member(id)) member_came(now, id);
+    for (const auto* departed : {&roster.removed, &roster.revoked})
+        for (const PeerId& id : *departed)
+            if (id != config.self) member_went(now, id);
+    for (const auto* members : {&before.voters, &before.joining})
+        for (const PeerId& id : *members)
+            if (id != config.self && !roster.is_member(id)) member_went(now, id);
+}
+
+void Peer::Machines::member_came(Instant now, const PeerId& id) {
+    membership.enroll(now, id, {});
+    if (const auto address = changes.take_stranger(id)) membership.connected(now, id, *address);
+}
+
+void Peer::Machines::member_went(Instant now, const PeerId& id) {
+    membership.withdraw(now, id);
+    applied_by.erase(id);
+    reference_by.erase(id);
+    alarmed.erase(id);
+}
+
+void Peer::Machines::ask_for_changes(Instant now) {
+    for (const Members& change : changes.take_due(now, history.roster())) {
+        if (!raft.coordinator() || !history.roster().is_member(config.self)) continue;
+        post({*raft.coordinator(), ChangeMembers{change, history.last()}});
+    }
+}
+
+// Between two rounds, with everything decided: a round's members and m stay what they were when it was opened.
+void Peer::Machines::propose_members() {
+    if (raft.commit() != raft.log().last_index() || raft.successor()) return;
+    const Roster& roster = history.roster();
+    const auto is_ready = [this](const PeerId& id) {
+        return membership.reachable().contains(id) && raft.is_complete_at(id) && holds_reference(id);
+    };
+    // A majority of those who stay must hold the reference in force: that of those who were may have been among the others.
+    const auto is_safe = [&](const Members& change) {
+        Roster after = roster;
+        after.apply(change);
+        const auto holders = std::ranges::count_if(after.voters, [this](const PeerId& id) { return holds_reference(id); });
+        return change.change == Members::Change::admit || static_cast<std::size_t>(holders) >= after.majority();
+    };
+    if (const auto change = changes.next(roster, is_ready, is_safe)) raft.propose(*change);
+}
+
+}  // namespace parley
