@@ -37,14 +37,15 @@ void pack(Packer& out, const Average& average) {
 void pack(Packer& out, const Members& members) {
     out.pack_uint8(static_cast<std::uint8_t>(members.change));
     pack(out, members.member.bytes);
+    out.pack_uint64(members.disk.value);
 }
 
 // [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]],
-// [term, 3, change, member] = MEMBERS
+// [term, 3, change, member, disk] = MEMBERS
 void pack(Packer& out, const Record& record) {
     const Average* average = record.average();
     const Members* members = record.members();
-    out.pack_array(average != nullptr ? 7 : members != nullptr ? 4 : 2);
+    out.pack_array(average != nullptr ? 7 : members != nullptr ? 5 : 2);
     out.pack_uint64(record.term.value);
     out.pack_uint8(static_cast<std::uint8_t>(record.content.index()));
     if (average != nullptr) pack(out, *average);
@@ -52,17 +53,22 @@ void pack(Packer& out, const Record& record) {
 }
 
 void pack(Packer& out, const Roster& roster) {
-    out.pack_array(4);
+    out.pack_array(5);
     for (const auto* list : {&roster.voters, &roster.joining, &roster.removed, &roster.revoked}) {
         CHECK(list->size() <= known_max);
         out.pack_array(static_cast<std::uint32_t>(list->size()));
         for (const PeerId& id : *list)
             pack(out, id.bytes);
     }
+    out.pack_array(static_cast<std::uint32_t>(roster.disks.size() * 2));
+    for (const auto& [voter, disk] : roster.disks) {
+        pack(out, voter.bytes);
+        out.pack_uint64(disk.value);
+    }
 }
 
 // [index, term, reference, reference round, its hash, latest round, violations, full rounds, partial rounds,
-//  [member, index, round, hash, ...], [[voters], [joining], [removed], [revoked]], [member, index of its last change, ...]],
+//  [member, index, round, hash, ...], [[voters], [joining], [removed], [revoked], [voter, disk, ...]], [member, index of its last change, ...]],
 // a round being two numbers
 void pack(Packer& out, const HistorySnapshot& history) {
     out.pack_array(14);
@@ -101,31 +107,35 @@ struct FieldWriter {
         out.pack_uint8(number);
     }
     void operator()(const PreVote& m) const {
-        start(14, 3);
+        start(14, 4);
         out.pack_uint64(m.term.value);
         out.pack_uint64(m.last_index.value);
         out.pack_uint64(m.last_term.value);
+        out.pack_uint64(m.disk.value);
     }
     void operator()(const PreVoteReply& m) const {
-        start(15, 2);
+        start(15, 3);
         out.pack_uint64(m.term.value);
         m.granted ? out.pack_true() : out.pack_false();
+        out.pack_uint64(m.disk.value);
     }
     void operator()(const TimeoutNow& m) const {
         start(16, 1);
         out.pack_uint64(m.term.value);
     }
     void operator()(const RequestVote& m) const {
-        start(17, 4);
+        start(17, 5);
         out.pack_uint64(m.term.value);
         out.pack_uint64(m.last_index.value);
         out.pack_uint64(m.last_term.value);
         m.is_transfer ? out.pack_true() : out.pack_false();
+        out.pack_uint64(m.disk.value);
     }
     void operator()(const VoteReply& m) const {
-        start(2, 2);
+        start(2, 3);
         out.pack_uint64(m.term.value);
         m.granted ? out.pack_true() : out.pack_false();
+        out.pack_uint64(m.disk.value);
     }
     void operator()(const Append& m) const {
         start(18, 7);
@@ -140,15 +150,16 @@ struct FieldWriter {
             pack(out, record);
     }
     void operator()(const ChangeMembers& m) const {
-        start(20, 3);
+        start(20, 4);
         pack(out, m.wanted);
         out.pack_uint64(m.known.value);
     }
     void operator()(const AppendReply& m) const {
-        start(4, 3);
+        start(4, 4);
         out.pack_uint64(m.term.value);
         m.accepted ? out.pack_true() : out.pack_false();
         out.pack_uint64(m.match.value);
+        out.pack_uint64(m.disk.value);
     }
     void operator()(const Snapshot& m) const {
         start(19, 2);
@@ -266,10 +277,11 @@ Average read_average(FieldReader& in) {
 
 Members read_members(FieldReader& in) {
     const std::uint64_t change = in.unsigned_number("change");
-    if (change > static_cast<std::uint64_t>(Members::Change::revoke)) in.fail("change");
+    if (change > static_cast<std::uint64_t>(Members::Change::enroll)) in.fail("change");
     Members members;
     members.change = static_cast<Members::Change>(change);
     members.member.bytes = in.bytes32("member");
+    members.disk.value = in.unsigned_number("disk");
     return members;
 }
 
@@ -315,11 +327,27 @@ std::vector<PeerId> read_ids(FieldReader& in, const char* field) {
     return ids;
 }
 
+std::map<PeerId, DiskId> read_disks(FieldReader& in) {
+    std::map<PeerId, DiskId> disks;
+    const msgpack::object* array = in.array("disks");
+    if (array == nullptr) return disks;
+    FieldReader list(*array, "disks");
+    if (list.left() % 2 != 0 || list.left() / 2 > limits::members_max) list.fail("length");
+    while (list.left() != 0) {
+        const PeerId voter{list.bytes32("voter")};
+        if (!disks.empty() && !(disks.rbegin()->first < voter)) list.fail("order");
+        disks[voter].value = list.unsigned_number("disk");
+    }
+    in.absorb(list.finish());
+    return disks;
+}
+
 void read_roster(FieldReader& in, Roster& roster) {
     const msgpack::object* array = in.array("roster");
     if (array == nullptr) return;
     FieldReader lists(*array, "roster");
-    roster = {read_ids(lists, "voters"), read_ids(lists, "joining"), read_ids(lists, "removed"), read_ids(lists, "revoked")};
+    roster = {read_ids(lists, "voters"), read_ids(lists, "joining"), read_ids(lists, "removed"), read_ids(lists, "revoked"),
+              read_disks(lists)};
     in.absorb(lists.finish());
 }
 
@@ -397,9 +425,10 @@ Append read_append(FieldReader& in) {
 std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
     const auto term = [&in] { return Term{in.unsigned_number("term")}; };
     const auto index = [&in](const char* field) { return LogIndex{in.unsigned_number(field)}; };
+    const auto disk = [&in] { return DiskId{in.unsigned_number("disk")}; };
     switch (number) {
-        case 2: return VoteReply{term(), in.boolean("granted")};
-        case 4: return AppendReply{term(), in.boolean("accepted"), index("match")};
+        case 2: return VoteReply{term(), in.boolean("granted"), disk()};
+        case 4: return AppendReply{term(), in.boolean("accepted"), index("match"), disk()};
         case 5: return ViolationNotice{index("applied"), in.magnitude("squared_distance")};
         case 6: return Query{term(), in.round("round"), index("base")};
         case 7: return Abort{term(), in.round("round")};
@@ -407,12 +436,12 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
         case 10: return BlobMissing{ModelHash{in.bytes32("hash")}};
         case 13: return Heartbeat{index("applied"), index("reference"), {in.bytes32("reference_hash")}};
-        case 14: return PreVote{term(), index("last_index"), Term{in.unsigned_number("last_term")}};
-        case 15: return PreVoteReply{term(), in.boolean("granted")};
+        case 14: return PreVote{term(), index("last_index"), Term{in.unsigned_number("last_term")}, disk()};
+        case 15: return PreVoteReply{term(), in.boolean("granted"), disk()};
         case 16: return TimeoutNow{term()};
         case 17:
             return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
-                               in.boolean("is_transfer")};
+                               in.boolean("is_transfer"), disk()};
         case 18: return read_append(in);
         case 19: return read_snapshot(in);
         case 20: return ChangeMembers{read_members(in), index("known")};

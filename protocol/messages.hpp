@@ -19,20 +19,24 @@ struct PreVote {
     Term term;  // the one after the sender's
     LogIndex last_index;
     Term last_term;
+    DiskId disk{};  // of the receiver, as the sender's log has it; none: that does not say
 };
 struct PreVoteReply {
     Term term;  // granted: the term asked about; refused: the answerer's own
     bool granted = false;
+    DiskId disk{};  // of the answerer, here and below
 };
 struct RequestVote {
     Term term;
     LogIndex last_index;
     Term last_term;
     bool is_transfer = false;  // the coordinator named this candidate: no reason to wait until it is forgotten
+    DiskId disk{};             // as in PreVote
 };
 struct VoteReply {
     Term term;
     bool granted = false;
+    DiskId disk{};
 };
 // Records after `previous_index`; empty as a heartbeat.
 struct Append {
@@ -48,6 +52,7 @@ struct AppendReply {
     Term term;
     bool accepted = false;
     LogIndex match;  // accepted: the log agrees up to here; refused: the sender should try no later than here
+    DiskId disk{};
 };
 // Instead of an Append, to who lacks records that the coordinator has compacted: what they say. All of them are committed.
 struct Snapshot {

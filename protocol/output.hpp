@@ -21,6 +21,8 @@ struct HardState {
     Term term;
     std::optional<PeerId> voted_for;
     RoundId highest_round;               // of the queries accepted: rounds only move forward
+    DiskId disk{};                       // drawn at the first start of all
+    bool is_founder = false;             // it has voted when the group had no record yet
     bool operator==(const HardState&) const = default;
 };
 
@@ -132,10 +134,13 @@ struct RoundFailed {                     // seen by the coordinator that dropped
 enum class Role { follower, precandidate, candidate, coordinator };
 const char* role_name(Role role);
 
-// What the committed log says of a peer. One that is removed or revoked there is fenced: it trains on, alone, and says so.
-enum class Standing { voter, joining, newcomer, removed, revoked };
+// What the committed log says of a peer. A fenced one trains on, alone, and says so: it was removed or revoked, or it lost its disk
+// and is to be taken in anew, which the coordinator does by itself.
+enum class Standing { voter, joining, newcomer, removed, revoked, lost_disk };
 const char* standing_name(Standing standing);
-inline bool is_fenced(Standing standing) { return standing == Standing::removed || standing == Standing::revoked; }
+inline bool is_fenced(Standing standing) {
+    return standing == Standing::removed || standing == Standing::revoked || standing == Standing::lost_disk;
+}
 
 // What a coordinator is doing: WARMUP until a record of its term is decided, then one round after the other.
 enum class CoordinatorState { none, warmup, idle, collect, augment, reduce, propose, handover };

@@ -16,7 +16,7 @@ const char* role_name(Role role) {
 }
 
 const char* standing_name(Standing standing) {
-    static constexpr std::array names = {"voter", "joining", "newcomer", "removed", "revoked"};
+    static constexpr std::array names = {"voter", "joining", "newcomer", "removed", "revoked", "lost_disk"};
     return names.at(static_cast<std::size_t>(standing));
 }
 
@@ -139,7 +139,7 @@ void Peer::Machines::collect_sends() {
     Raft::Output election = raft.take_output();
     PersistLog& persist = output.persist;
     if (election.vote_changed || member.highest_round_changed)
-        persist.hard_state = HardState{raft.vote().term, raft.vote().voted_for, participant.highest_round()};
+        persist.hard_state = hard_state();
     if (election.base_changed) persist.base.emplace();  // filled in when it is taken
     if (election.first_changed)
         persist.first_index = std::min(persist.first_index.value_or(*election.first_changed), *election.first_changed);
@@ -344,6 +344,12 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
     History history(log.base());
     const Roster roster = fold(log, committed).roster;
     const auto next_rng = [&rng] { return Rng(rng()); };
+    const bool is_new_disk = state.hard_state.disk == DiskId{};
+    if (is_new_disk) {
+        while (state.hard_state.disk == DiskId{})
+            state.hard_state.disk.value = rng();
+        state.hard_state.is_founder = state.hard_state.term != Term{};  // written before disks had a number
+    }
     auto membership = Membership::create({swim_config(config, state.incarnation, roster, initial_hash), config.timing.member_heartbeat},
                                          next_rng(), now);
     if (!membership) return std::unexpected(membership.error());
@@ -351,8 +357,9 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .config = config,
         .membership = std::move(*membership),
         .changes = MemberChanges(config.timing.notice_interval),
-        .raft = Raft({config.self, config.voters, config.timing},
-                     {state.hard_state.term, state.hard_state.voted_for}, std::move(log), committed, next_rng(), now),
+        .raft = Raft({config.self, config.voters, config.timing, state.hard_state.disk, config.bootstrap_peers},
+                     {state.hard_state.term, state.hard_state.voted_for, state.hard_state.is_founder}, std::move(log),
+                     committed, next_rng(), now),
         .history = std::move(history),
         .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing),
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
@@ -364,6 +371,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .handover = Handover({config.self, config.rounds_per_term, config.timing}),
         .book = {},
         .durably_applied = applied,
+        .disk = state.hard_state.disk,
         .applied_by = {},
         .reference_by = {},
         .ready_due = {},
@@ -381,6 +389,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         machines->history.decide(index, machines->raft.log().at(index));
         machines->book.decided(std::nullopt, index, machines->raft.log().at(index));
     }
+    if (is_new_disk) machines->output.persist.hard_state = machines->hard_state();
     machines->follow_group(now, roster);
     machines->pump(now);
     return Peer(std::move(machines));

@@ -56,6 +56,7 @@ struct PeerConfig {
     Timing timing;
     std::uint64_t rounds_per_term = 1;   // decided ones, after which the coordinator hands over; >= 1
     LogKept log_kept{};                  // of the log; the rest is compacted
+    std::size_t bootstrap_peers = 0;     // founding voters in reach before the group begins, if more than a majority
 };
 
 // --- status -------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ struct Peer::Machines {
     RoundBook book;
 
     LogIndex durably_applied;
+    DiskId disk;
     std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
     std::map<PeerId, ModelHash> reference_by;        // in force there, as the members say themselves
     std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
@@ -53,6 +54,10 @@ struct Peer::Machines {
     void announce(Instant now);
     void decide_records(Instant now);
     void collect_sends();
+    [[nodiscard]] HardState hard_state() const {
+        const Vote& vote = raft.vote();
+        return {vote.term, vote.voted_for, participant.highest_round(), disk, vote.is_founder};
+    }
     void post(Send send);
     void carry_out_membership();
     [[nodiscard]] std::set<PeerId> awaited() const;

@@ -26,7 +26,7 @@ bool is_a_voters(const Message& message) { return is_any_of<ViolationNotice, Con
 
 Standing Peer::Machines::standing() const {
     const Roster& roster = history.roster();
-    if (roster.is_voter(config.self)) return Standing::voter;
+    if (roster.is_voter(config.self)) return roster.is_voter_on(config.self, disk) ? Standing::voter : Standing::lost_disk;
     if (roster.is_joining(config.self)) return Standing::joining;
     if (roster.is_revoked(config.self)) return Standing::revoked;
     return roster.is_removed(config.self) ? Standing::removed : Standing::newcomer;
@@ -81,6 +81,7 @@ void Peer::Machines::count_voters() {
 
 // Whoever has gone is not waited for, spoken to or kept models for any more, from this step on.
 void Peer::Machines::members_decided(Instant now, LogIndex index, const Members& change) {
+    if (!changes_voters(change)) return;
     const PeerId& id = change.member;
     changes.decided(change, history.roster());
     count_voters();
@@ -139,7 +140,19 @@ void Peer::Machines::propose_members() {
         const auto holders = std::ranges::count_if(after.voters, [this](const PeerId& id) { return holds_reference(id); });
         return change.change == Members::Change::admit || static_cast<std::size_t>(holders) >= after.majority();
     };
-    if (const auto change = changes.next(roster, is_ready, is_safe)) raft.propose(*change);
+    // Its word does not count: it is taken in anew, as it is.
+    for (const PeerId& voter : roster.voters) {
+        const Members demotion{Members::Change::demote, voter};
+        const bool is_lost = raft.disk_of(voter) != DiskId{} && !roster.is_voter_on(voter, raft.disk_of(voter));
+        if (is_lost && !roster.objection(demotion) && is_safe(demotion)) {
+            raft.propose(demotion);
+            return;
+        }
+    }
+    auto change = changes.next(roster, is_ready, is_safe);
+    if (!change) return;
+    if (change->change == Members::Change::promote) change->disk = raft.disk_of(change->member);
+    raft.propose(*change);
 }
 
 }  // namespace parley

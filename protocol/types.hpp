@@ -67,6 +67,7 @@ struct Number {
 using Term = Number<struct TermTag>;            // of a coordinator; 0 = before the first election
 using LogIndex = Number<struct LogIndexTag>;    // place of a record in the log; 0 = the group's beginning
 using Incarnation = Number<struct IncarnationTag>;
+using DiskId = Number<struct DiskTag>;          // drawn when a state directory is made; 0 = none. COORDINATOR.md, FENCED
 
 // A balancing round: numbered within its coordinator's term. {0, 0} = none.
 struct RoundId {

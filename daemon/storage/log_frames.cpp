@@ -25,6 +25,8 @@ constexpr std::uint8_t has_hard_state = 1;
 constexpr std::uint8_t has_vote = 2;
 constexpr std::uint8_t has_records = 4;
 constexpr std::uint8_t has_base = 8;
+constexpr std::uint8_t has_disk = 16;
+constexpr std::uint8_t is_founder = 32;
 
 std::uint64_t checksum(ByteSpan bytes) {
     std::array<unsigned char, crypto_generichash_BYTES_MIN> digest;
@@ -58,6 +60,8 @@ HardState read_hard_state(ByteReader& reader, std::uint8_t flags) {
     if ((flags & has_vote) != 0) state.voted_for = PeerId{reader.get_array<32>()};
     state.highest_round.term.value = reader.get<std::uint64_t>();
     state.highest_round.sequence = reader.get<std::uint64_t>();
+    if ((flags & has_disk) != 0) state.disk.value = reader.get<std::uint64_t>();
+    state.is_founder = (flags & is_founder) != 0;
     return state;
 }
 
@@ -182,13 +186,17 @@ LogFrame make_log_frame(std::uint64_t sequence, const PersistLog& change) {
     LogFrame frame;
     ByteWriter content;
     const bool vote = change.hard_state && change.hard_state->voted_for;
+    const bool disk = change.hard_state && change.hard_state->disk != DiskId{};
+    const bool founder = change.hard_state && change.hard_state->is_founder;
     content.put(static_cast<std::uint8_t>((change.hard_state ? has_hard_state : 0) | (vote ? has_vote : 0) |
-                                          (change.first_index ? has_records : 0) | (change.base ? has_base : 0)));
+                                          (change.first_index ? has_records : 0) | (change.base ? has_base : 0) |
+                                          (disk ? has_disk : 0) | (founder ? is_founder : 0)));
     if (change.hard_state) {
         content.put(change.hard_state->term.value);
         if (vote) content.put_array(change.hard_state->voted_for->bytes);
         content.put(change.hard_state->highest_round.term.value);
         content.put(change.hard_state->highest_round.sequence);
+        if (disk) content.put(change.hard_state->disk.value);
     }
     if (change.base) {
         const Bytes bytes = encode(*change.base);

@@ -12,7 +12,7 @@
 namespace parley::daemon {
 
 constexpr std::size_t log_frame_bytes_max = std::size_t{1} << 24;
-constexpr std::uint32_t log_version = 2;  // 1 had no base; it is read as well
+constexpr std::uint32_t log_version = 2;  // 1 had no base and no disk; it is read as well
 
 // Begins every log: magic, version, owner, checksum.
 FileBytes log_file_header(const PeerId& owner);

@@ -49,7 +49,8 @@ std::optional<PeerId> Raft::coordinator() const {
 
 void Raft::set_vote(Term term, std::optional<PeerId> voted_for) {
     CHECK(term >= vote_.term);
-    vote_ = {term, voted_for};
+    vote_.term = term;
+    vote_.voted_for = voted_for;
     output_.vote_changed = true;
 }
 
@@ -74,29 +75,34 @@ void Raft::become_precandidate(Instant now) {
     CHECK(!std::holds_alternative<Coordinator>(role_));
     role_ = PreCandidate{own_ballot()};
     arm_election(now);
-    if (count(own_ballot()) == Count::won) return become_candidate(now, false);
-    send_to_others(PreVote{vote_.term.next(), log_.last_index(), log_.last_term()});
+    if (count(own_ballot(), founding_majority()) == Count::won) return become_candidate(now, false);
+    ask_for_votes(PreVote{vote_.term.next(), log_.last_index(), log_.last_term()});
 }
 
 // One write to the disk, of term and vote; nothing else stands between TIMEOUT_NOW and the vote requests.
 void Raft::become_candidate(Instant now, bool is_transfer) {
     CHECK(!std::holds_alternative<Coordinator>(role_));
+    if (log_.last_index() == LogIndex{}) vote_.is_founder = true;
     set_vote(vote_.term.next(), config_.self);
     role_ = Candidate{own_ballot()};
     arm_election(now);
-    if (count(own_ballot()) == Count::won) return become_coordinator(now);
-    send_to_others(RequestVote{vote_.term, log_.last_index(), log_.last_term(), is_transfer});
+    if (count(own_ballot(), majority()) == Count::won) return become_coordinator(now);
+    ask_for_votes(RequestVote{vote_.term, log_.last_index(), log_.last_term(), is_transfer});
 }
 
 void Raft::become_coordinator(Instant now) {
     CHECK(vote_.voted_for == config_.self);
+    const Ballot ballot = std::get<Candidate>(role_).ballot;
     Coordinator coordinator;
     coordinator.heartbeat_due = now + config_.timing.heartbeat;
     coordinator.since = now;
     role_ = std::move(coordinator);
-    follow_roster();
     awaited_blob_.reset();
-    propose(Noop{});  // nothing older is decided before a record of this term commits
+    append_record({vote_.term, Noop{}});  // nothing older is decided before a record of this term commits
+    // Those who voted can vote again even if this coordinator reaches only one of them.
+    for (const auto& [voter, answer] : ballot)
+        enroll(voter, answer.disk);
+    replicate();
 }
 
 // --- giving the role up -------------------------------------------------------------------------------------
@@ -128,7 +134,8 @@ std::optional<PeerId> Raft::successor() const {
 bool Raft::is_complete_at(const PeerId& member) const {
     const auto& followers = std::get<Coordinator>(role_).followers;
     const auto found = followers.find(member);
-    return found != followers.end() && found->second.match == log_.last_index();
+    if (found == followers.end() || found->second.match != log_.last_index()) return false;
+    return !is_voter(member) || counts(member, found->second);
 }
 
 void Raft::send_timeout_now() {
@@ -142,9 +149,10 @@ void Raft::check_quorum(Instant now) {
     std::vector<Instant> heard;
     if (is_voter(config_.self)) heard.push_back(now);
     for (const auto& [follower, progress] : std::get<Coordinator>(role_).followers)
-        if (is_voter(follower)) heard.push_back(progress.heard);
+        if (counts(follower, progress)) heard.push_back(progress.heard);
     std::ranges::sort(heard, std::greater<>());
-    if (now - heard[majority() - 1] >= config_.timing.election_timeout) step_down(now);
+    const bool is_heard = heard.size() >= majority() && now - heard[majority() - 1] < config_.timing.election_timeout;
+    if (!is_heard) step_down(now);
 }
 
 // --- time -------------------------------------------------------------------------------------------------
@@ -186,7 +194,7 @@ void Raft::check_invariants() const {
     CHECK(log_.last_term() <= vote_.term);
     if (const auto* candidate = std::get_if<Candidate>(&role_)) {
         CHECK(vote_.voted_for == config_.self);
-        CHECK(count(candidate->ballot) == Count::open);
+        CHECK(count(candidate->ballot, majority()) == Count::open);
     }
     if (const auto* coordinator = std::get_if<Coordinator>(&role_)) {
         CHECK(vote_.voted_for == config_.self);

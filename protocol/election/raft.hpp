@@ -37,6 +37,7 @@ namespace parley {
 struct Vote {
     Term term;
     std::optional<PeerId> voted_for;
+    bool is_founder = false;  // it has voted when the group had no record yet
 };
 
 class Raft {
@@ -45,6 +46,8 @@ public:
         PeerId self;
         std::vector<PeerId> voters;  // the founding ones, sorted
         Timing timing;
+        DiskId disk{};               // none: whoever runs this machine knows that no disk is ever lost
+        std::size_t founders_wanted = 0;  // before the first election of all, if that is more than a majority
     };
 
     // `commit`: known to be committed, because it is in the weights or in the log's base already.
@@ -93,8 +96,10 @@ public:
     [[nodiscard]] LogIndex commit() const { return commit_; }
     [[nodiscard]] const RecordLog& log() const { return log_; }
     [[nodiscard]] std::size_t majority() const { return roster().majority(); }
-    // As coordinator only: `member` is known to hold the whole log durably.
+    // As coordinator only: `member` is known to hold the whole log durably, a voter on the disk that it votes from.
     [[nodiscard]] bool is_complete_at(const PeerId& member) const;
+    // As coordinator only: from where this member has answered last; none: it has not.
+    [[nodiscard]] DiskId disk_of(const PeerId& member) const;
 
     // To be durable before the sends leave: whether the vote changed, whether the log has a new base, and the first record
     // that changed.
@@ -109,7 +114,11 @@ public:
     void check_invariants() const;
 
 private:
-    using Ballot = std::map<PeerId, bool>;  // who has answered, and whether for us
+    struct Answer {
+        bool granted = false;
+        DiskId disk{};
+    };
+    using Ballot = std::map<PeerId, Answer>;
     struct Follower {
         std::optional<PeerId> coordinator;
         Instant heard{};                    // from that coordinator, last
@@ -124,6 +133,7 @@ private:
         LogIndex next;    // first record to send
         LogIndex match;   // known to be durable there
         Instant heard{};  // last answer of this term
+        DiskId disk{};    // from where that came; none: not heard yet
     };
     struct Transfer {
         PeerId successor;
@@ -145,6 +155,9 @@ private:
 
     [[nodiscard]] bool is_voter(const PeerId& id) const { return roster().is_voter(id); }
     [[nodiscard]] bool may_stand() const;
+    [[nodiscard]] bool may_vote(LogIndex last_index, DiskId asked) const;
+    [[nodiscard]] bool counts(const PeerId& follower, const Progress& progress) const;
+    bool enroll(const PeerId& id, DiskId disk);
     [[nodiscard]] Ballot own_ballot() const;
     [[nodiscard]] bool may_change_members(const Members& change) const;
     void follow_roster();
@@ -154,13 +167,17 @@ private:
     [[nodiscard]] bool is_behind(LogIndex last_index, Term last_term) const;
     [[nodiscard]] bool could_vote_for(const PeerId& candidate) const;
     enum class Count { open, won, lost };
-    [[nodiscard]] Count count(const Ballot& ballot) const;
+    [[nodiscard]] Count count(const Ballot& ballot, std::size_t wanted) const;
+    [[nodiscard]] std::size_t founding_majority() const;
+    template <class Request>
+    void ask_for_votes(Request request);
 
     [[nodiscard]] static bool is_sound(const Record& record, const Roster& before);
     [[nodiscard]] static bool is_sound(const Snapshot& message);
     // An append or a snapshot of that term: false when it is not to be listened to. Becomes the sender's follower.
     bool follows(Instant now, const PeerId& from, Term term);
     void append_record(Record record);
+    void replicate();
     void send_append(const PeerId& to, const Progress& progress);
     void send_append_to_all();
     void send_timeout_now();
@@ -175,11 +192,6 @@ private:
     template <class M>
     void send(const PeerId& to, M message) {
         output_.sends.push_back({to, std::move(message)});
-    }
-    template <class M>
-    void send_to_others(const M& message) {
-        for (const PeerId& voter : roster().voters)
-            if (voter != config_.self) send(voter, message);
     }
 
     Config config_;

@@ -9,12 +9,51 @@ namespace parley {
 // One whose removal is not committed may still be needed to commit it: with the record on its disk alone, nobody else
 // gets its vote (thesis 4.2.2).
 bool Raft::may_stand() const {
+    if (!may_vote(log_.last_index(), {})) return false;
     return is_voter(config_.self) || (rosters_.changed() > commit_ && rosters_.at(commit_).is_voter(config_.self));
 }
 
 Raft::Ballot Raft::own_ballot() const {
-    return is_voter(config_.self) ? Ballot{{config_.self, true}} : Ballot{};
+    return is_voter(config_.self) ? Ballot{{config_.self, {true, config_.disk}}} : Ballot{};
 }
+
+// --- the disk that a voter votes from -------------------------------------------------------------------------
+
+// Who has lost its disk does not know what it has promised. It cannot tell that from never having been here, so a disk that no log
+// names has a voice only in the very first election: `last_index` of the candidate's log is 0, and so is that of its own.
+bool Raft::may_vote(LogIndex last_index, DiskId asked) const {
+    const DiskId enrolled = roster().disk(config_.self);
+    if (config_.disk == DiskId{} || asked == config_.disk || enrolled == config_.disk) return true;
+    if (enrolled != DiskId{}) return false;
+    return vote_.is_founder || (last_index == LogIndex{} && log_.last_index() == LogIndex{});
+}
+
+// A majority of the group, and before there is a group as many as its founder wants to see.
+std::size_t Raft::founding_majority() const {
+    if (log_.last_index() != LogIndex{}) return majority();
+    return std::max(majority(), std::min(config_.founders_wanted, roster().voters.size()));
+}
+
+bool Raft::counts(const PeerId& follower, const Progress& progress) const {
+    return progress.disk == DiskId{} ? is_voter(follower) : roster().is_voter_on(follower, progress.disk);
+}
+
+// The voters stay the same, so this need not wait for anything. Not during a transfer: the successor has the whole log.
+bool Raft::enroll(const PeerId& id, DiskId disk) {
+    const Members enrolment{Members::Change::enroll, id, disk};
+    if (std::get<Coordinator>(role_).transfer || roster().objection(enrolment)) return false;
+    append_record({vote_.term, enrolment});
+    return true;
+}
+
+DiskId Raft::disk_of(const PeerId& member) const {
+    if (member == config_.self) return config_.disk;
+    const auto& followers = std::get<Coordinator>(role_).followers;
+    const auto found = followers.find(member);
+    return found == followers.end() ? DiskId{} : found->second.disk;
+}
+
+// --- changes --------------------------------------------------------------------------------------------------
 
 bool Raft::may_change_members(const Members& change) const {
     const bool is_settled = rosters_.changed() <= commit_;

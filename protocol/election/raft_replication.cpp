@@ -11,10 +11,14 @@ std::optional<LogIndex> Raft::propose(RecordContent content) {
     const auto* change = std::get_if<Members>(&content);
     if (change != nullptr && !may_change_members(*change)) return std::nullopt;
     append_record({vote_.term, std::move(content)});
+    replicate();
+    return log_.last_index();
+}
+
+void Raft::replicate() {
     follow_roster();
     advance_commit();  // a group of one is a majority of one
     send_append_to_all();
-    return log_.last_index();
 }
 
 void Raft::append_record(Record record) {
@@ -30,7 +34,7 @@ bool Raft::follows(Instant now, const PeerId& from, Term term) {
     // A coordinator of an older term learns that it is none any more; and so does one whose follower has stood in a later
     // term and was refused by everybody: without a new term that peer could never follow again.
     if (term < vote_.term) {
-        send(from, AppendReply{vote_.term, false, log_.last_index()});
+        send(from, AppendReply{vote_.term, false, log_.last_index(), config_.disk});
         return false;
     }
     if (term == vote_.term && coordinator().value_or(from) != from) {
@@ -49,12 +53,12 @@ void Raft::step(Instant now, const PeerId& from, const Append& message) {
                           (previous <= log_.last_index() && log_.term_at(previous) == message.previous_term);
     if (!is_known) {
         const LogIndex before{previous.value == 0 ? 0 : previous.value - 1};
-        return send(from, AppendReply{vote_.term, false, std::min(before, log_.last_index())});
+        return send(from, AppendReply{vote_.term, false, std::min(before, log_.last_index()), config_.disk});
     }
     const std::optional<LogIndex> match = take_records(from, message);
     if (!match) return;
     commit_to(std::max(commit_, std::min(message.commit, *match)));
-    send(from, AppendReply{vote_.term, true, *match});
+    send(from, AppendReply{vote_.term, true, *match, config_.disk});
 }
 
 // What holds for every record of an honest coordinator. A log keeps a record for ever: one with the round of another
@@ -124,6 +128,10 @@ void Raft::step(Instant now, const PeerId& from, const AppendReply& message) {
     if (found == coordinator->followers.end()) return;
     Progress& progress = found->second;
     progress.heard = now;
+    // What another disk has acknowledged is gone with it.
+    if (progress.disk != DiskId{} && progress.disk != message.disk) progress.match = {};
+    progress.disk = message.disk;
+    if (enroll(from, message.disk)) replicate();
     if (message.accepted) {
         acknowledged(from, progress, message.match);
         return settle_roster(now);
@@ -156,7 +164,8 @@ void Raft::advance_commit() {
     std::vector<LogIndex> matches;
     if (is_voter(config_.self)) matches.push_back(log_.last_index());
     for (const auto& [follower, progress] : std::get<Coordinator>(role_).followers)
-        if (is_voter(follower)) matches.push_back(progress.match);
+        if (counts(follower, progress)) matches.push_back(progress.match);
+    if (matches.size() < majority()) return;
     std::ranges::sort(matches, std::greater<>());
     const LogIndex candidate = matches[majority() - 1];
     if (candidate > commit_ && log_.term_at(candidate) == vote_.term) commit_to(candidate);

@@ -43,7 +43,7 @@ void Raft::step(Instant now, const PeerId& from, const Snapshot& message) {
         output_.first_changed = base.index.next();
     }
     commit_to(std::max(commit_, base.index));
-    send(from, AppendReply{vote_.term, true, commit_});
+    send(from, AppendReply{vote_.term, true, commit_, config_.disk});
 }
 
 }  // namespace parley

@@ -35,23 +35,35 @@ bool Raft::could_vote_for(const PeerId& candidate) const {
     return !coordinator();
 }
 
-Raft::Count Raft::count(const Ballot& ballot) const {
+Raft::Count Raft::count(const Ballot& ballot, std::size_t wanted) const {
     const auto granted = static_cast<std::size_t>(
-        std::ranges::count_if(ballot, [](const auto& answer) { return answer.second; }));
-    if (granted >= majority()) return Count::won;
-    return granted + roster().voters.size() - ballot.size() < majority() ? Count::lost : Count::open;
+        std::ranges::count_if(ballot, [](const auto& answer) { return answer.second.granted; }));
+    if (granted >= wanted) return Count::won;
+    return granted + roster().voters.size() - ballot.size() < wanted ? Count::lost : Count::open;
 }
+
+template <class Request>
+void Raft::ask_for_votes(Request request) {
+    for (const PeerId& voter : roster().voters) {
+        if (voter == config_.self) continue;
+        request.disk = roster().disk(voter);
+        send(voter, request);
+    }
+}
+template void Raft::ask_for_votes(PreVote);
+template void Raft::ask_for_votes(RequestVote);
 
 // --- would you vote for me? ---------------------------------------------------------------------------------
 
 void Raft::step(Instant now, const PeerId& from, const PreVote& message) {
     if (is_absurd(from, message.term)) return;
     // A stale peer learns of the term that it has missed, or it would ask for ever.
-    if (message.term < vote_.term) return send(from, PreVoteReply{vote_.term, false});
+    if (message.term < vote_.term) return send(from, PreVoteReply{vote_.term, false, config_.disk});
     if (message.term > vote_.term && hears_coordinator(now)) return;
     const bool is_free = message.term > vote_.term || could_vote_for(from);
-    const bool granted = is_free && !is_behind(message.last_index, message.last_term);
-    send(from, PreVoteReply{granted ? message.term : vote_.term, granted});
+    const bool granted = is_free && !is_behind(message.last_index, message.last_term) &&
+                         may_vote(message.last_index, message.disk);
+    send(from, PreVoteReply{granted ? message.term : vote_.term, granted, config_.disk});
 }
 
 void Raft::step(Instant now, const PeerId& from, const PreVoteReply& message) {
@@ -61,8 +73,9 @@ void Raft::step(Instant now, const PeerId& from, const PreVoteReply& message) {
     // A promise names the term it was asked about: others answer an earlier question.
     const Term expected = message.granted ? vote_.term.next() : vote_.term;
     if (precandidate == nullptr || message.term != expected || !is_voter(from)) return;
-    precandidate->ballot.try_emplace(from, message.granted);
-    const Count result = count(precandidate->ballot);
+    const bool is_granted = message.granted && roster().is_voter_on(from, message.disk);
+    precandidate->ballot.try_emplace(from, Answer{is_granted, message.disk});
+    const Count result = count(precandidate->ballot, founding_majority());
     if (result == Count::won) become_candidate(now, false);
     if (result == Count::lost) become_follower(now, vote_.term, std::nullopt);
 }
@@ -77,22 +90,28 @@ void Raft::step(Instant now, const PeerId& from, const RequestVote& message) {
         if (!message.is_transfer && hears_coordinator(now)) return;
         become_follower(now, message.term, std::nullopt);
     }
-    const bool granted = could_vote_for(from) && !is_behind(message.last_index, message.last_term);
+    const bool granted = could_vote_for(from) && !is_behind(message.last_index, message.last_term) &&
+                         may_vote(message.last_index, message.disk);
     if (granted) {
         CHECK(from != config_.self);
+        if (log_.last_index() == LogIndex{} && message.last_index == LogIndex{}) vote_.is_founder = true;
         set_vote(vote_.term, from);
         arm_election(now);
     }
-    send(from, VoteReply{vote_.term, granted});
+    send(from, VoteReply{vote_.term, granted, config_.disk});
 }
 
 void Raft::step(Instant now, const PeerId& from, const VoteReply& message) {
     if (is_absurd(from, message.term)) return;
     if (message.term > vote_.term) return become_follower(now, message.term, std::nullopt);
+    if (message.term != vote_.term || !is_voter(from)) return;
+    // Late, but it says where this voter votes from.
+    if (role() == Role::coordinator && enroll(from, message.disk)) return replicate();
     auto* candidate = std::get_if<Candidate>(&role_);
-    if (candidate == nullptr || message.term != vote_.term || !is_voter(from)) return;
-    candidate->ballot.try_emplace(from, message.granted);
-    const Count result = count(candidate->ballot);
+    if (candidate == nullptr) return;
+    const bool is_granted = message.granted && roster().is_voter_on(from, message.disk);
+    candidate->ballot.try_emplace(from, Answer{is_granted, message.disk});
+    const Count result = count(candidate->ballot, majority());
     if (result == Count::won) become_coordinator(now);
     if (result == Count::lost) become_follower(now, vote_.term, std::nullopt);
 }

@@ -20,13 +20,13 @@ void take_out(std::vector<PeerId>& ids, const PeerId& id) { std::erase(ids, id);
 }  // namespace
 
 const char* change_name(Members::Change change) {
-    static constexpr std::array names = {"admit", "promote", "demote", "remove", "revoke"};
+    static constexpr std::array names = {"admit", "promote", "demote", "remove", "revoke", "enroll"};
     return names.at(static_cast<std::size_t>(change));
 }
 
 Roster Roster::founded_by(std::vector<PeerId> voters) {
     std::ranges::sort(voters);
-    return {std::move(voters), {}, {}, {}};
+    return {std::move(voters), {}, {}, {}, {}};
 }
 
 bool Roster::is_sound() const {
@@ -36,7 +36,8 @@ bool Roster::is_sound() const {
         all.insert(all.end(), list->begin(), list->end());
     }
     std::ranges::sort(all);
-    return !voters.empty() && voters.size() + joining.size() <= limits::members_max &&
+    const bool disks_are_voters = std::ranges::all_of(disks, [this](const auto& entry) { return is_voter(entry.first); });
+    return !voters.empty() && disks_are_voters && voters.size() + joining.size() <= limits::members_max &&
            removed.size() + revoked.size() <= limits::departed_max + limits::members_max &&
            std::ranges::adjacent_find(all) == all.end();
 }
@@ -45,6 +46,15 @@ bool Roster::is_voter(const PeerId& id) const { return holds(voters, id); }
 bool Roster::is_joining(const PeerId& id) const { return holds(joining, id); }
 bool Roster::is_removed(const PeerId& id) const { return holds(removed, id); }
 bool Roster::is_revoked(const PeerId& id) const { return holds(revoked, id); }
+
+DiskId Roster::disk(const PeerId& id) const {
+    const auto found = disks.find(id);
+    return found == disks.end() ? DiskId{} : found->second;
+}
+
+bool Roster::is_voter_on(const PeerId& id, DiskId on) const {
+    return is_voter(id) && (disk(id) == DiskId{} || disk(id) == on);
+}
 
 std::optional<std::string> Roster::objection(const Members& change) const {
     const auto because = [](const char* reason) { return std::optional<std::string>(reason); };
@@ -76,20 +86,33 @@ std::optional<std::string> Roster::objection(const Members& change) const {
             if (!is_member(id) && removed.size() + revoked.size() >= limits::departed_max)
                 return because("the list of those who were removed or revoked is full");
             break;
+        case Members::Change::enroll:
+            if (!is_voter(id)) return because("it is not a voter");
+            if (disk(id) != DiskId{}) return because("its disk is known");
+            if (change.disk == DiskId{}) return because("it has no disk");
+            break;
     }
     return std::nullopt;
 }
 
 void Roster::apply(const Members& change) {
     CHECK(!objection(change));
+    if (change.change == Members::Change::enroll) {
+        disks[change.member] = change.disk;
+        return;
+    }
+    disks.erase(change.member);
     for (std::vector<PeerId>* list : {&voters, &joining, &removed})
         take_out(*list, change.member);
     switch (change.change) {
         case Members::Change::admit:
         case Members::Change::demote: return add(joining, change.member);
-        case Members::Change::promote: return add(voters, change.member);
+        case Members::Change::promote:
+            if (change.disk != DiskId{}) disks[change.member] = change.disk;
+            return add(voters, change.member);
         case Members::Change::remove: return add(removed, change.member);
         case Members::Change::revoke: return add(revoked, change.member);
+        case Members::Change::enroll: return;
     }
 }
 

@@ -3,6 +3,9 @@
 //   (unknown) -admit-> JOINING -promote-> VOTER -demote-> JOINING;  a member -remove-> removed -admit-> JOINING
 //   anybody -revoke-> revoked, for ever
 //
+// A voter is a key and a disk: what it has promised and acknowledged is on that disk, and on no other that somebody starts under
+// its key. `enroll` and `promote` name the disk; until then any will do.
+//
 // One change at a time: any majority before it and any majority after it have a member in common (Ongaro's thesis, 4.1).
 #pragma once
 
@@ -21,6 +24,7 @@ struct Roster {
     std::vector<PeerId> joining;  // get the log and the reference; neither vote nor contribute
     std::vector<PeerId> removed;  // may be admitted again, but only because somebody asked for it
     std::vector<PeerId> revoked;  // may not
+    std::map<PeerId, DiskId> disks{};  // of voters
     bool operator==(const Roster&) const = default;
 
     [[nodiscard]] static Roster founded_by(std::vector<PeerId> voters);
@@ -32,6 +36,10 @@ struct Roster {
     [[nodiscard]] bool is_removed(const PeerId& id) const;
     [[nodiscard]] bool is_revoked(const PeerId& id) const;
     [[nodiscard]] std::size_t majority() const { return voters.size() / 2 + 1; }
+    // None: nobody has said yet.
+    [[nodiscard]] DiskId disk(const PeerId& id) const;
+    // What is said from this disk is the voter's word.
+    [[nodiscard]] bool is_voter_on(const PeerId& id, DiskId disk) const;
 
     // Why this change may not follow; nothing when it may. No coordinator proposes, and no peer takes, one that may not.
     [[nodiscard]] std::optional<std::string> objection(const Members& change) const;

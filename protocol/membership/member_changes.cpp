@@ -15,6 +15,9 @@ void MemberChanges::want(Instant now, const Members& change) {
 void MemberChanges::asked(const ChangeMembers& message, const History& history) {
     // A wish from before the last change of that member is answered by it: late or repeated, it would undo it.
     if (history.last_change(message.wanted.member) > message.known) return;
+    // These the coordinator knows itself.
+    using enum Members::Change;
+    if (message.wanted.change == promote || message.wanted.change == enroll) return;
     if (history.roster().objection(message.wanted) || asked_.size() >= limits::members_max) return;
     if (std::ranges::find(asked_, message.wanted) == asked_.end()) asked_.push_back(message.wanted);
 }

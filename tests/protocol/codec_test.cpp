@@ -19,7 +19,7 @@ Snapshot snapshot_sample() {
     const Average mean = average(7, 3, {1, 2, 9}, 2);
     return {Term{9}, {LogIndex{12}, Term{7}, LogIndex{11}, {Term{7}, 2}, mean.hash, mean.round, 2, 5, 6,
                       {{peer(1), {LogIndex{12}, mean.round, mean.hash}}, {peer(4), {LogIndex{3}, {Term{2}, 1}, mean.hash}}},
-                      {{peer(1), peer(2)}, {peer(4)}, {peer(3)}, {peer(5)}},
+                      {{peer(1), peer(2)}, {peer(4)}, {peer(3)}, {peer(5)}, {{peer(2), DiskId{77}}}},
                       {{peer(3), LogIndex{2}}, {peer(4), LogIndex{1}}, {peer(5), LogIndex{12}}}}};
 }
 
@@ -28,10 +28,11 @@ std::vector<Message> samples() {
     const SharedModel parameters = model({1.5F, -2.25F, 1e-30F});
     return {RequestVote{Term{9}, LogIndex{1u << 20U}, Term{8}},
             VoteReply{Term{9}, true},
-            Append{Term{9}, LogIndex{4}, Term{2}, {{Term{2}, Noop{}}, {Term{7}, Balance{mean}}, {Term{7}, Reference{mean}}}, LogIndex{5}, LogIndex{4},
+            Append{Term{9}, LogIndex{4}, Term{2}, {{Term{2}, Noop{}}, {Term{7}, Balance{mean}}, {Term{7}, Reference{mean}},
+                              {Term{7}, Members{Members::Change::promote, peer(2), DiskId{8}}}}, LogIndex{5}, LogIndex{4},
                    mean.hash},
             Append{Term{9}, LogIndex{0}, Term{0}, {}, LogIndex{0}, {}, {}},
-            AppendReply{Term{9}, false, LogIndex{4}},
+            AppendReply{Term{9}, false, LogIndex{4}, DiskId{6}},
             ViolationNotice{LogIndex{6}, 0.75},
             Query{Term{9}, {Term{9}, 2}, LogIndex{5}},
             Abort{Term{9}, {Term{9}, 2}},
@@ -42,11 +43,11 @@ std::vector<Message> samples() {
             Blob{Term{9}, {Term{9}, 2}, cheap_hash(*parameters), parameters},
             Heartbeat{LogIndex{5}, LogIndex{2}, mean.hash},
             PreVote{Term{10}, LogIndex{1u << 20U}, Term{8}},
-            PreVoteReply{Term{10}, true},
+            PreVoteReply{Term{10}, true, DiskId{5}},
             TimeoutNow{Term{9}},
             snapshot_sample(),
             ChangeMembers{{Members::Change::revoke, peer(3)}, LogIndex{7}},
-            RequestVote{Term{10}, LogIndex{3}, Term{8}, true}};
+            RequestVote{Term{10}, LogIndex{3}, Term{8}, true, DiskId{~std::uint64_t{}}}};
 }
 
 Bytes from_hex(std::initializer_list<int> values) {
@@ -73,7 +74,7 @@ BOOST_AUTO_TEST_CASE(every_message_survives_its_bytes) {
 
 BOOST_AUTO_TEST_CASE(the_wire_form_of_a_vote_request_is_fixed) {
     const Bytes bytes = encode(RequestVote{Term{5}, LogIndex{258}, Term{4}}, cheap_hash);
-    const Bytes expected = from_hex({0x95, 17, 5, 0xcd, 1, 2, 4, 0xc2});
+    const Bytes expected = from_hex({0x96, 17, 5, 0xcd, 1, 2, 4, 0xc2, 0});
     BOOST_TEST((bytes == expected));
 }
 
@@ -88,7 +89,7 @@ BOOST_AUTO_TEST_CASE(fields_arrive_unchanged) {
     BOOST_REQUIRE(decoded.has_value());
     const auto& append = std::get<Append>(*decoded);
     BOOST_TEST((append.previous_index == LogIndex{4} && append.commit == LogIndex{5}));
-    BOOST_REQUIRE(append.records.size() == 3);
+    BOOST_REQUIRE(append.records.size() == 4);
     BOOST_TEST((append.records == std::get<Append>(samples()[2]).records));
     BOOST_TEST((append.reference == LogIndex{4} && append.reference_hash == average(7, 3, {1}).hash));
     const auto request = decode(encode(samples().back(), cheap_hash), expectation);
@@ -252,13 +253,13 @@ BOOST_AUTO_TEST_CASE(mutated_messages_are_refused_or_read_but_never_crash) {
 }
 
 BOOST_AUTO_TEST_CASE(members_record_survives_its_bytes_and_unknown_changes_do_not) {
-    for (const auto change : {Members::Change::admit, Members::Change::revoke}) {
-        const Record record{Term{3}, Members{change, peer(9)}};
+    for (const auto change : {Members::Change::admit, Members::Change::revoke, Members::Change::enroll}) {
+        const Record record{Term{3}, Members{change, peer(9), DiskId{1U << 20U}}};
         const auto decoded = decode_record(encode(record));
         BOOST_REQUIRE(decoded.has_value());
         BOOST_TEST((*decoded == record));
     }
     Bytes bytes = encode(Record{Term{3}, Members{Members::Change::revoke, peer(9)}});
-    bytes[3] = std::byte{5};  // [3, 3, change, member]
+    bytes[3] = std::byte{6};  // [3, 3, change, member, disk]
     BOOST_TEST(!decode_record(bytes).has_value());
 }

@@ -180,6 +180,7 @@ void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
 void Ledger::change_group(LogIndex index, const Members& change) {
     const std::size_t host = host_of(change.member);
     const std::string name = text_of("record %llu: %s n%zu", number(index.value), change_name(change.change), host);
+    if (change.change == Members::Change::enroll) return require(group_.voters.contains(host), "members", name + ", who is no voter");
     ++statistics_.changes;
     const bool was_voter = group_.voters.erase(host) != 0;
     const bool was_joining = group_.joining.erase(host) != 0;
@@ -211,6 +212,7 @@ void Ledger::change_group(LogIndex index, const Members& change) {
             group_.revoked.insert(host);
             away_.insert(host);
             break;
+        case Members::Change::enroll: break;
     }
     require(!group_.voters.empty(), "members", name + ": nobody is left");
     const std::size_t left = reference_index_.value == 0 ? majority() : holders(committed_[reference_index_.value - 1].average()->hash);
