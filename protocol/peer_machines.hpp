@@ -31,6 +31,8 @@ struct Peer::Machines {
 
     LogIndex durably_applied;
     DiskId disk;
+    bool is_disk_lost = false;                       // an alarm was raised
+    bool is_fresh = false;                             // it began with an empty disk and has not been a voter since
     std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
     std::map<PeerId, ModelHash> reference_by;        // in force there, as the members say themselves
     std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
@@ -96,6 +98,7 @@ struct Peer::Machines {
     void follow_group(Instant now, const Roster& before);
     void member_came(Instant now, const PeerId& id);
     void member_went(Instant now, const PeerId& id);
+    void note_standing();
     void count_voters();
     void watch_voters(Instant now);
     void ask_for_changes(Instant now);

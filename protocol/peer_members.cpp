@@ -79,10 +79,23 @@ void Peer::Machines::count_voters() {
     participant.voters_changed(roster.voters.size() + (roster.is_voter(config.self) ? 0 : 1));
 }
 
+void Peer::Machines::note_standing() {
+    const bool is_lost = standing() == Standing::lost_disk;
+    if (is_lost && !is_disk_lost)
+        output.events.push_back(Alarm{"this is not the disk that the group knows this peer by: it is FENCED, and taken in anew as soon "
+                                      "as a majority of the others agrees; what it had learned since the last round is lost"});
+    is_disk_lost = is_lost;
+    if (history.roster().disk(config.self) == disk) is_fresh = false;
+    participant.fence(is_lost);
+}
+
 // Whoever has gone is not waited for, spoken to or kept models for any more, from this step on.
 void Peer::Machines::members_decided(Instant now, LogIndex index, const Members& change) {
-    if (!changes_voters(change)) return;
     const PeerId& id = change.member;
+    if (is_fresh && id == config.self && change.change == Members::Change::promote && history.last_served(id) == LogIndex{})
+        participant.begin_from_reference();
+    note_standing();
+    if (!changes_voters(change)) return;
     changes.decided(change, history.roster());
     count_voters();
     output.events.push_back(MembersChanged{index, change});
@@ -94,6 +107,7 @@ void Peer::Machines::members_decided(Instant now, LogIndex index, const Members&
 // The group is another one than `before` without a record that says how: at the start, and after a snapshot of the log.
 void Peer::Machines::follow_group(Instant now, const Roster& before) {
     const Roster& roster = history.roster();
+    note_standing();
     changes.regrouped(roster);
     count_voters();
     for (const auto* members : {&roster.voters, &roster.joining})
@@ -137,7 +151,8 @@ void Peer::Machines::propose_members() {
     const auto is_safe = [&](const Members& change) {
         Roster after = roster;
         after.apply(change);
-        const auto holders = std::ranges::count_if(after.voters, [this](const PeerId& id) { return holds_reference(id); });
+        const auto holders = std::ranges::count_if(
+            after.voters, [this, &after](const PeerId& id) { return holds_reference(id) && after.is_voter_on(id, raft.disk_of(id)); });
         return change.change == Members::Change::admit || static_cast<std::size_t>(holders) >= after.majority();
     };
     // Its word does not count: it is taken in anew, as it is.

@@ -41,7 +41,7 @@ void Participant::advance(Instant now) {
     if (now < notice_due_) return;
     const Duration interval = config_.timing.notice_interval;
     notice_due_ = now + interval * 4 / 5 + uniform_duration(rng_, interval * 2 / 5);
-    if (coordinator_) output_.sends.push_back({*coordinator_, ViolationNotice{applied_, distance_}});
+    if (coordinator_ && !is_fenced_) output_.sends.push_back({*coordinator_, ViolationNotice{applied_, distance_}});
 }
 
 Instant Participant::next_deadline() const { return notice_due_; }
@@ -67,6 +67,10 @@ void Participant::step(Instant now, const PeerId& from, const Query& message) {
 
 // Every round before this one is decided, for its base is applied: an older snapshot is of no use any more.
 void Participant::accept(Instant now, const Asked& asked) {
+    if (is_fenced_) {
+        output_.sends.push_back({asked.coordinator, Abort{asked.query.term, asked.query.round}});
+        return note_end(now, asked.query.round, "this peer is fenced");
+    }
     drop_snapshot(now, "the coordinator opened another round");
     stories_.at(asked.query.round).accepted = now;
     highest_round_ = asked.query.round;
@@ -235,7 +239,7 @@ bool Participant::apply_step(Instant now, const Step& step, const History& histo
 // After a restart the reference is a blob that may have to be fetched; and a peer whose part in an average is lost
 // takes the reference that is in force at the end of the log.
 void Participant::renew_reference(Instant now, const History& history, BlobTable& blobs) {
-    if (reference_ != nullptr && !must_adopt_) return;
+    if (reference_ != nullptr && !must_adopt_ && !must_begin_) return;
     if (reference_ == nullptr) {
         SharedModel model = history.reference() == LogIndex{} ? config_.initial_model
                                                               : blobs.want(now, history.reference_hash());
@@ -243,8 +247,8 @@ void Participant::renew_reference(Instant now, const History& history, BlobTable
         set_reference(history, history.reference(), std::move(model));
     }
     if (must_adopt_) output_.alarms.push_back({"our part in a decided round is lost: taking the reference instead"});
-    output_.learner.push_back(ApplyRecord{applied_, {}, nullptr, nullptr, reference_, must_adopt_});
-    must_adopt_ = false;
+    output_.learner.push_back(ApplyRecord{applied_, {}, nullptr, nullptr, reference_, must_adopt_ || must_begin_});
+    must_adopt_ = must_begin_ = false;
 }
 
 void Participant::set_reference(const History& history, LogIndex version, SharedModel model) {

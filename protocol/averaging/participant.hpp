@@ -37,6 +37,10 @@ public:
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
     // How many voters there are, this peer counted among them whether it is one or not.
     void voters_changed(std::size_t voters) { config_.voters = voters; }
+    // Whether this peer's own word counts in the group: while it does not, it takes no part in a round.
+    void fence(bool is_fenced) { is_fenced_ = is_fenced; }
+    // It is new in the group and has learned nothing that others would miss: f := reference.
+    void begin_from_reference() { must_begin_ = true; }
     // `from` is the coordinator of the current term `message.term`.
     void step(Instant now, const PeerId& from, const Query& message);
     void step(Instant now, const Abort& message);
@@ -100,6 +104,8 @@ private:
     SharedModel reference_;
     ModelHash reference_hash_;
     LogIndex reference_version_;
+    bool is_fenced_ = false;
+    bool must_begin_ = false;
     bool must_adopt_ = false;                 // our part in a committed average was lost: take the reference
     RoundId highest_round_;
     std::optional<Asked> deferred_;           // a query that waits for records to be applied

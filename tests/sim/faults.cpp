@@ -39,6 +39,7 @@ const std::vector<Faults::Kind>& Faults::kinds() {
         {"clog", &Faults::clog, 4},
         {"no-datagrams", &Faults::block_datagrams, 2},
         {"bad-datagrams", &Faults::degrade_datagrams, 2},
+        {"lose-disk", &Faults::lose_disk, 3},
         {"remove", &Faults::remove_one, 4},
         {"revoke", &Faults::revoke_one, 1},
         {"demote", &Faults::demote_one, 1},
@@ -53,10 +54,11 @@ void Faults::note(const std::string& what) { group_.transcript.fault(group_.queu
 
 void Faults::choose_kinds() {
     std::string left_out;
-    constexpr std::size_t group_kinds = 4;  // the last ones
-    const std::size_t count = kinds().size() - (group_.settings.members_change ? 0 : group_kinds);
-    for (std::size_t i = 0; i < count; ++i) {
-        const Kind& kind = kinds()[i];
+    for (const Kind& kind : kinds()) {
+        const bool is_of_disks = kind.inject == &Faults::lose_disk;
+        const bool is_of_groups = std::string_view(kind.name) == "remove" || std::string_view(kind.name) == "revoke" ||
+                                  std::string_view(kind.name) == "demote" || std::string_view(kind.name) == "readmit";
+        if ((is_of_disks && !group_.settings.disks_fail) || (is_of_groups && !group_.settings.members_change)) continue;
         if (!kind.always && chance(group_.rng, kind_left_out)) {
             left_out += std::string(" ") + kind.name;
             continue;
@@ -169,6 +171,14 @@ void Faults::jump_clock() {
     const Duration forward = clock_jump_least + uniform_duration(group_.rng, clock_jump_spread);
     note(text_of("clock n%zu +%.2fs", host, in_seconds(forward)));
     hosts_[host]->jump_clock(forward);
+}
+
+// Everything that one host kept. Not another one before that is a voter again: two of three have no majority.
+void Faults::lose_disk() {
+    const std::size_t host = any_host();
+    const Ledger& ledger = *group_.ledger;
+    if (!ledger.lost_disks().empty() || !ledger.members().voters.contains(host)) return;
+    hosts_[host]->lose_disk();
 }
 
 // --- the group ----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ private:
     void stutter(std::size_t host, Instant end);
     void slow_one();
     void jump_clock();
+    void lose_disk();
     // The group, where it may change: somebody is asked to change it, whether that can be or not.
     void remove_one();
     void revoke_one();

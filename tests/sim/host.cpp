@@ -53,6 +53,7 @@ void Host::start() {
     config.timing = group_.settings.timing;
     config.rounds_per_term = group_.settings.rounds_per_term;
     config.log_kept = group_.settings.log_kept;
+    if (group_.settings.disks_fail) config.bootstrap_peers = config.voters.size();
     if (life_ > 1) group_.transcript.fault(group_.queue.now(), text_of("start n%zu", number_));
     group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records after %llu, applied %llu", number_,
                            static_cast<unsigned long long>(disk_.hard_state.term.value), disk_.records.size(),
@@ -82,6 +83,15 @@ void Host::crash(const char* reason) {
     writes_ = 0;
     wake_at_ = never;
     group_.network.host_died(number_);
+}
+
+void Host::lose_disk() {
+    crash("its disk is lost");
+    group_.transcript.fault(group_.queue.now(), text_of("lose-disk n%zu", number_));
+    group_.ledger->disk_lost(number_);
+    disk_ = {};
+    disk_.checkpoint.weights = *group_.initial_model;
+    disk_.checkpoint.reference = group_.initial_model;
 }
 
 void Host::pause(Duration duration) { paused_until_ = group_.queue.now() + duration; }

@@ -44,6 +44,8 @@ public:
 
     void start();
     void crash(const char* reason);
+    // With the process: the next start is the first one of an empty disk.
+    void lose_disk();
     // The process stops; its clock and its mail do not.
     void pause(Duration duration);
     // Every batch takes `factor` times as long, and every input `cost` of the one processor.

@@ -46,6 +46,7 @@ Statistics& Statistics::operator+=(const Statistics& other) {
     parts_in_snapshots += other.parts_in_snapshots;
     skipped_references += other.skipped_references;
     crashes += other.crashes;
+    disks_lost += other.disks_lost;
     faults += other.faults;
     messages += other.messages;
     return *this;
@@ -109,6 +110,15 @@ void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_
 }
 
 void Ledger::restarted(std::size_t host) { commit_of_[host] = 0; }
+
+void Ledger::disk_lost(std::size_t host) {
+    ++statistics_.disks_lost;
+    lost_disks_[host] = *disks_[host];
+    away_.insert(host);
+    highest_asked_[host] = {};
+    // The promises of a disk are its own; what they were for, one coordinator per term, is looked at in any case.
+    std::erase_if(votes_, [host](const auto& vote) { return vote.first.first == host; });
+}
 
 void Ledger::observe(std::size_t host, const Peer& peer) {
     const PeerPosition position = peer.position();
@@ -180,7 +190,11 @@ void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
 void Ledger::change_group(LogIndex index, const Members& change) {
     const std::size_t host = host_of(change.member);
     const std::string name = text_of("record %llu: %s n%zu", number(index.value), change_name(change.change), host);
-    if (change.change == Members::Change::enroll) return require(group_.voters.contains(host), "members", name + ", who is no voter");
+    if (change.change == Members::Change::enroll) {
+        require(group_.voters.contains(host), "members", name + ", who is no voter");
+        if (change.disk == disks_[host]->hard_state.disk) lost_disks_.erase(host);
+        return;
+    }
     ++statistics_.changes;
     const bool was_voter = group_.voters.erase(host) != 0;
     const bool was_joining = group_.joining.erase(host) != 0;
@@ -198,6 +212,7 @@ void Ledger::change_group(LogIndex index, const Members& change) {
                         disks_[host]->blobs.contains(committed_[reference_index_.value - 1].average()->hash),
                     "members", name + ", who lacks the reference");
             group_.voters.insert(host);
+            lost_disks_.erase(host);
             break;
         case Members::Change::demote:
             require(was_voter, "members", name + ", who is no voter");
@@ -235,7 +250,10 @@ void Ledger::check_group(std::size_t host, const Peer& peer) const {
 
 std::size_t Ledger::voters_with(const std::function<bool(const Disk&)>& holds) const {
     return static_cast<std::size_t>(
-        std::ranges::count_if(group_.voters, [&](std::size_t host) { return holds(*disks_[host]); }));
+        std::ranges::count_if(group_.voters, [&](std::size_t host) {
+            const auto lost = lost_disks_.find(host);
+            return holds(*disks_[host]) || (lost != lost_disks_.end() && holds(lost->second));
+        }));
 }
 
 void Ledger::check_average(LogIndex index, const Record& record) {
@@ -253,8 +271,12 @@ void Ledger::check_average(LogIndex index, const Record& record) {
     for (const Share& share : set) {
         require(group_.voters.contains(host_of(share.member)), "members",
                 name + text_of(": n%zu is no voter", host_of(share.member)));
-        const auto& pending = disks_[host_of(share.member)]->checkpoint.applied.pending;
-        require(pending && pending->round == average.round, "I5",
+        const auto lost = lost_disks_.find(host_of(share.member));
+        const auto has_snapshot = [&](const Disk& disk) {
+            const auto& pending = disk.checkpoint.applied.pending;
+            return pending && pending->round == average.round;
+        };
+        require(has_snapshot(*disks_[host_of(share.member)]) || (lost != lost_disks_.end() && has_snapshot(lost->second)), "I5",
                 name + text_of(": no durable snapshot at n%zu", host_of(share.member)));
     }
     const Parameters& model = average_model(average);

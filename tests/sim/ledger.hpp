@@ -28,6 +28,7 @@ struct Statistics {
     std::uint64_t parts_in_snapshots = 0;  // averages that were applied though their record was compacted
     std::uint64_t skipped_references = 0;  // replaced before a peer that was away came to them
     std::uint64_t crashes = 0;
+    std::uint64_t disks_lost = 0;
     std::uint64_t faults = 0;
     std::uint64_t messages = 0;
 
@@ -41,6 +42,9 @@ public:
     // What a host writes (its disk is still the old one), and that it starts again.
     void persisting(std::size_t host, const PersistLog& persist, bool stale_input);
     void restarted(std::size_t host);
+    // Everything this host kept is gone. Until it is taken in anew, what others rested on it with is remembered: they could not know.
+    void disk_lost(std::size_t host);
+    [[nodiscard]] const std::map<std::size_t, Disk>& lost_disks() const { return lost_disks_; }
     // After every input, once what is to be persisted is durable.
     void observe(std::size_t host, const Peer& peer);
 
@@ -68,8 +72,8 @@ public:
         bool operator==(const Group&) const = default;
     };
     [[nodiscard]] const Group& members() const { return group_; }
-    // It was removed once: its part in a round may be lost.
-    [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host); }
+    // It was removed once, lost its disk or came later: its part in a round may be lost, or it begins from the reference.
+    [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host) || host >= settings_.founding(); }
     [[nodiscard]] std::uint64_t violations() const { return violations_; }
 
 private:
@@ -103,6 +107,7 @@ private:
 
     Group group_;
     std::set<std::size_t> away_;
+    std::map<std::size_t, Disk> lost_disks_;
 
     // Algorithm 1, recomputed from the committed records.
     SharedModel reference_;

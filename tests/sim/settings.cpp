@@ -76,16 +76,18 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
         settings.members += 1 + uniform_below(rng, 2);
         settings.sparse_seeds = false;  // the one whom everybody knows may be removed
     }
+    // Not both: of a group that shrinks to two members one may be the one without its disk.
+    settings.disks_fail = settings.members >= 3 && !settings.members_change && chance(rng, 0.6);
     return settings;
 }
 
 std::string Settings::text() const {
     std::array<char, 512> text{};
     std::snprintf(text.data(), text.size(),
-                  "seed=%llu%s members=%zu founders=%zu%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
+                  "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
                   "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu",
-                  static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "",
+                  static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "", disks_fail ? " disks-fail" : "",
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),

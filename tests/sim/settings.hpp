@@ -20,6 +20,7 @@ struct Settings {
     std::size_t members = 5;           // hosts
     std::size_t founders = 0;          // the first so many begin the group; 0: all of them
     bool members_change = false;       // the others join, members are removed and admitted again
+    bool disks_fail = false;           // now and then one host loses everything it kept
     Timing timing;
     double scale = 1;                  // of all durations below, 1 for `lan`, 0.2 for `fast`
     bool through_codec = true;         // every message is encoded and decoded on its way

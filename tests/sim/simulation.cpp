@@ -93,6 +93,7 @@ std::vector<std::size_t> Simulation::voters() const {
 // Nobody is on the way in, and nothing that was asked for is left to do.
 bool Simulation::is_group_complete() const {
     const Ledger::Group& group = ledger_->members();
+    if (!ledger_->lost_disks().empty()) return false;
     for (std::size_t host = 0; host < hosts_.size(); ++host)
         if (!group.voters.contains(host) && !group.removed.contains(host) && !group.revoked.contains(host)) return false;
     return std::ranges::all_of(group.voters, [this](std::size_t host) {

@@ -42,9 +42,9 @@ Totals& Totals::operator+=(const Totals& other) {
 std::string Totals::text(double seconds) const {
     const Statistics& all = statistics_;
     std::string text =
-        text_of("%llu runs, %llu broken, %.1f runs/s; %llu faults, %llu crashes, %llu terms, %llu messages\n",
+        text_of("%llu runs, %llu broken, %.1f runs/s; %llu faults, %llu crashes, %llu lost disks, %llu terms, %llu messages\n",
                 number(runs_), number(broken_), static_cast<double>(runs_) / seconds, number(all.faults),
-                number(all.crashes), number(all.terms), number(all.messages)) +
+                number(all.crashes), number(all.disks_lost), number(all.terms), number(all.messages)) +
         text_of("%llu records: %llu full, %llu partial rounds, %llu applied by their whole set; "
                 "%llu references skipped; %llu changes of the group; slowest recovery %.1f s\n"
                 "%llu compactions, %llu snapshots taken for records that were gone, %llu own averages in them\n",
