@@ -344,7 +344,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
     History history(log.base());
     const Roster roster = fold(log, committed).roster;
     const auto next_rng = [&rng] { return Rng(rng()); };
-    const bool is_empty = state.records.empty() && state.base.index == LogIndex{};
+    const bool is_empty = log.last_index() == LogIndex{};
     const bool is_new_disk = state.hard_state.disk == DiskId{};
     if (is_new_disk) {
         while (state.hard_state.disk == DiskId{})

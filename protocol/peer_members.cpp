@@ -85,8 +85,10 @@ void Peer::Machines::note_standing() {
         output.events.push_back(Alarm{"this is not the disk that the group knows this peer by: it is FENCED, and taken in anew as soon "
                                       "as a majority of the others agrees; what it had learned since the last round is lost"});
     is_disk_lost = is_lost;
-    if (history.roster().disk(config.self) == disk) is_fresh = false;
-    participant.fence(is_lost);
+    // A disk that nobody knows takes no part either: the one before may have contributed to the very same round.
+    const bool is_known = history.roster().disk(config.self) == disk;
+    if (is_known) is_fresh = false;
+    participant.fence(!is_known);
 }
 
 // Whoever has gone is not waited for, spoken to or kept models for any more, from this step on.

@@ -97,6 +97,7 @@ void Raft::become_coordinator(Instant now) {
     coordinator.heartbeat_due = now + config_.timing.heartbeat;
     coordinator.since = now;
     role_ = std::move(coordinator);
+    follow_roster();
     awaited_blob_.reset();
     append_record({vote_.term, Noop{}});  // nothing older is decided before a record of this term commits
     // Those who voted can vote again even if this coordinator reaches only one of them.

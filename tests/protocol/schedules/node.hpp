@@ -37,6 +37,7 @@ public:
     virtual ~Node() = default;
     virtual void start(Instant now) = 0;
     virtual void crash() = 0;  // what is not on the disk is gone
+    virtual void lose_disk() = 0;  // while it is down
     [[nodiscard]] virtual bool is_up() const = 0;
     virtual void step(Instant now, const PeerId& from, const Message& message) = 0;
     virtual void advance(Instant now) = 0;

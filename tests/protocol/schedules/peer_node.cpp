@@ -28,7 +28,7 @@ void PeerNode::start(Instant now) {
     disk_.state.blobs.clear();
     for (const auto& [hash, model] : disk_.blobs)
         disk_.state.blobs.insert(hash);
-    auto created = Peer::create(config_, disk_.state, Rng(config_.self.bytes[0] + 8 * disk_.state.incarnation.value), now);
+    auto created = Peer::create(config_, disk_.state, Rng(config_.self.bytes[0] + 8 * ++starts_), now);
     if (!created) fail(created.error().message);
     peer_.emplace(*std::move(created));
     carry_out(now);

@@ -16,6 +16,7 @@ public:
 
     void start(Instant now) override;
     void crash() override;
+    void lose_disk() override { disk_ = {}; }
     [[nodiscard]] bool is_up() const override { return peer_.has_value(); }
     void step(Instant now, const PeerId& from, const Message& message) override;
     void advance(Instant now) override;
@@ -43,6 +44,7 @@ private:
     PeerConfig config_;
     SendFunction send_;
     Disk disk_;
+    std::uint64_t starts_ = 0;
     std::optional<Peer> peer_;
     AppliedState learner_;            // what the learner holds in memory
     float weight_ = 0;

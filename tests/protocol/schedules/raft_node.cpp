@@ -7,10 +7,19 @@
 namespace parley::schedules {
 
 void RaftNode::start(Instant now) {
-    raft_.emplace(Raft::Config{self_, voters_, Timing{}}, vote_, RecordLog(records_, base_), base_.index, Rng(self_.bytes[0] + 8 * ++starts_),
+    const DiskId disk{founders_wanted_ ? self_.bytes[0] + 8 * disks_lost_ : 0};
+    raft_.emplace(Raft::Config{self_, voters_, Timing{}, disk, founders_wanted_.value_or(0)}, vote_, RecordLog(records_, base_), base_.index, Rng(self_.bytes[0] + 8 * ++starts_),
                   now);
     for (const ModelHash& hash : blobs_)
         raft_->blob_durable(hash);
+}
+
+void RaftNode::lose_disk() {
+    ++disks_lost_;
+    vote_ = {};
+    base_ = {};
+    records_.clear();
+    blobs_.clear();
 }
 
 void RaftNode::step(Instant now, const PeerId& from, const Message& message) {
@@ -74,6 +83,8 @@ bool RaftNode::command(Instant now, Words words) {
         const bool is_refusal_expected = words.size() == 4 && words[3] == "refused";
         Record record = record_of(std::to_string(raft_->term().value) + "." + words[2]);
         if (record.is_reference()) command(now, std::vector<std::string>{"blob", words[1], words[2]});
+        if (auto* change = std::get_if<Members>(&record.content); change && change->change == Members::Change::promote)
+            change->disk = raft_->disk_of(change->member);
         const bool is_taken = raft_->propose(std::move(record.content)).has_value();
         if (is_taken == is_refusal_expected) fail(is_taken ? "the proposal is taken" : "the proposal is refused");
     } else if (verb == "blob") {

@@ -9,11 +9,13 @@ namespace parley::schedules {
 
 class RaftNode : public Node {
 public:
-    RaftNode(PeerId self, std::vector<PeerId> voters, SendFunction send)
-        : self_(self), voters_(std::move(voters)), send_(std::move(send)) {}
+    // `founders_wanted`: a group whose disks have numbers; none: it has no disk that is ever lost.
+    RaftNode(PeerId self, std::vector<PeerId> voters, std::optional<std::size_t> founders_wanted, SendFunction send)
+        : self_(self), voters_(std::move(voters)), founders_wanted_(founders_wanted), send_(std::move(send)) {}
 
     void start(Instant now) override;
     void crash() override { raft_.reset(); }
+    void lose_disk() override;
     [[nodiscard]] bool is_up() const override { return raft_.has_value(); }
     void step(Instant now, const PeerId& from, const Message& message) override;
     void advance(Instant now) override;
@@ -28,7 +30,9 @@ private:
 
     PeerId self_;
     std::vector<PeerId> voters_;
+    std::optional<std::size_t> founders_wanted_;
     SendFunction send_;
+    std::uint64_t disks_lost_ = 0;
     Vote vote_;                        // the disk
     HistorySnapshot base_;
     std::vector<Record> records_;

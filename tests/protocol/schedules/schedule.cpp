@@ -46,14 +46,14 @@ void Schedule::line(const std::string& text) {
     const std::vector<std::string> words = words_of(text);
     if (words.empty()) return;
     tell("> " + text);
-    if (words[0] == "group" || words[0] == "peers") return create(words);
-    if (places_.empty()) fail("a schedule begins with `group` or `peers`");
+    if (words[0] == "group" || words[0] == "disks" || words[0] == "peers") return create(words);
+    if (places_.empty()) fail("a schedule begins with `group`, `disks` or `peers`");
     if (words[0] == "expect") return expect(std::span(words).subspan(1));
     command(words);
     check_always();
 }
 
-// group 3 | peers 3 [rounds per term] | group 3+1: the last one is a newcomer
+// group 3 | disks 3 [founders wanted] | peers 3 [rounds per term] | group 3+1: the last one is a newcomer
 void Schedule::create(Words words) {
     const std::size_t plus = std::min(words[1].find('+'), words[1].size());
     const std::uint64_t founders = number_of(words[1].substr(0, plus));
@@ -61,10 +61,12 @@ void Schedule::create(Words words) {
     const auto voters = test::peers(static_cast<std::uint8_t>(founders));
     for (const PeerId& id : test::peers(static_cast<std::uint8_t>(founders + newcomers))) {
         const auto send = [this, id](const PeerId& to, Message message) { sent(id, to, std::move(message)); };
-        if (words[0] == "group")
-            places_[id].node = std::make_unique<RaftNode>(id, voters, send);
+        const std::optional<std::uint64_t> number = words.size() > 2 ? std::optional(number_of(words[2])) : std::nullopt;
+        if (words[0] == "peers")
+            places_[id].node = std::make_unique<PeerNode>(id, voters, number.value_or(1), send);
         else
-            places_[id].node = std::make_unique<PeerNode>(id, voters, words.size() > 2 ? number_of(words[2]) : 1, send);
+            places_[id].node = std::make_unique<RaftNode>(
+                id, voters, words[0] == "disks" ? std::optional<std::size_t>(number.value_or(0)) : std::nullopt, send);
     }
     for (auto& [id, place] : places_)
         place.node->start(local(place));
@@ -150,9 +152,14 @@ bool Schedule::network_command(Words words) {
 bool Schedule::host_command(Words words) {
     if (words[0] == "crash") {
         running(words[1]).crash();
-    } else if (words[0] == "restart") {
+    } else if (words[0] == "restart" || words[0] == "new-disk") {
         Place& one = place(words[1]);
         if (one.node->is_up()) one.node->crash();
+        if (words[0] == "new-disk") {
+            one.node->lose_disk();
+            // The promises of a disk are its own.
+            std::erase_if(votes_, [id = peer_of(words[1])](const auto& vote) { return vote.first.first == id; });
+        }
         one.node->start(local(one));
     } else {
         return false;

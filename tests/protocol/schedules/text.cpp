@@ -30,7 +30,7 @@ Duration duration_of(const std::string& text) {
 Members change_of(const std::string& text) {
     using enum Members::Change;
     const std::size_t colon = text.find(':');
-    for (const auto change : {admit, promote, demote, remove, revoke})
+    for (const auto change : {admit, promote, demote, remove, revoke, enroll})
         if (colon != std::string::npos && text.substr(0, colon) == change_name(change))
             return {change, peer_of(text.substr(colon + 1))};
     fail("'" + text + "' is no change of the group, as remove:B");
