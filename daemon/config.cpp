@@ -119,6 +119,8 @@ void read_cluster(ConfigReader& reader, ClusterSettings& cluster, const std::fil
     for (const std::string& peer : allowed)
         cluster.allowed_peers.push_back(*PeerId::parse(peer));
     std::sort(cluster.allowed_peers.begin(), cluster.allowed_peers.end());
+    cluster.bootstrap_peers =
+        static_cast<std::size_t>(reader.integer("cluster.bootstrap_peers", 0, 0, limits::members_max));
     reader.choice<TimingProfile>("cluster.profile", cluster.profile, profiles);
     reader.boolean("cluster.mdns", cluster.mdns);
 }

@@ -50,6 +50,7 @@ struct ClusterSettings {
     std::vector<PeerId> voters;         // who founded the group, in order of PeerId; see group()
     bool join = false;                  // this peer is not among them: it is to be admitted to their group
     std::vector<PeerId> allowed_peers;  // newcomers that this peer lets in, in order; empty: whoever holds the secret
+    std::size_t bootstrap_peers = 0;    // founders in reach before the group begins, if more than a majority
     TimingProfile profile = TimingProfile::lan;
     bool mdns = false;  // announced and found on the local network: discovery/avahi.hpp
 

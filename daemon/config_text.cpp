@@ -81,6 +81,7 @@ std::string to_toml(const Config& config) {
     line("voters", list_text(config.cluster.voters, [](const PeerId& id) { return quoted_toml(id.text()); }));
     line("join", config.cluster.join ? "true" : "false");
     line("allowed_peers", list_text(config.cluster.allowed_peers, [](const PeerId& id) { return quoted_toml(id.text()); }));
+    line("bootstrap_peers", std::to_string(config.cluster.bootstrap_peers));
     text("profile", timing_profile_name(config.cluster.profile));
     line("mdns", config.cluster.mdns ? "true" : "false");
     write_learner_settings(out, config);

@@ -50,7 +50,8 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .model_count = recovered.learner.parameter_count(),
             .initial_model = recovered.initial_model,
             .hash = net::blake2b,
-            .timing = config.cluster.profile == TimingProfile::fast ? Timing::fast() : Timing{}};
+            .timing = config.cluster.profile == TimingProfile::fast ? Timing::fast() : Timing{},
+            .bootstrap_peers = config.cluster.bootstrap_peers};
 }
 
 TrainerConfig trainer_config(const Config& config) {

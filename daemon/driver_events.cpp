@@ -31,7 +31,8 @@ void Driver::carry_out_event(const RoundDecided& event) {
 
 void Driver::carry_out_event(const MembersChanged& event) {
     const PeerStatus now = peer_.status();
-    if (event.change.member == self_ && is_fenced(now.standing)) {
+    const bool is_gone = now.standing == Standing::removed || now.standing == Standing::revoked;
+    if (event.change.member == self_ && is_gone) {
         last_error_ = std::string("this peer is fenced: it was ") + standing_name(now.standing) +
                       " by the group, and trains on alone";
         logger_->warn("fenced standing={} index={}", standing_name(now.standing), event.index.value);

@@ -38,6 +38,9 @@ json ids_json(const std::vector<PeerId>& ids) {
 
 void add_roster(json& group, const PeerStatus& peer) {
     group["standing"] = is_fenced(peer.standing) ? "fenced" : standing_name(peer.standing);
+    group["fenced"] = nullptr;
+    if (is_fenced(peer.standing)) group["fenced"] = standing_name(peer.standing);
+    group["founders_wanted"] = peer.founders_wanted;
     group["voters"] = ids_json(peer.roster.voters);
     group["joining"] = ids_json(peer.roster.joining);
     group["removed"] = ids_json(peer.roster.removed);

@@ -522,6 +522,7 @@ PeerStatus Peer::status() const {
     status.quorum = is_coordinated && m.reachable_voters().size() >= m.raft.majority();
     status.standing = m.standing();
     status.roster = m.history.roster();
+    status.founders_wanted = m.raft.founders_wanted();
     status.wanted = m.changes.wanted();
     status.members = m.membership.members();
     status.commit = m.raft.commit();

@@ -68,6 +68,7 @@ struct PeerStatus {
     Standing standing = Standing::voter;
     Roster roster;                       // as of the last committed record
     std::vector<Members> wanted;         // changes that were asked for here and are not committed yet
+    std::size_t founders_wanted = 0;     // in reach of one another, this one counted, before a group begins
     bool quorum = false;                 // a majority of the voters is in reach, a coordinator was known lately
     std::vector<MemberView> members;     // self included, in the order of PeerId
     LogIndex commit;

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -55,6 +56,21 @@ void print_handovers(const json& group) {
     fmt::print("\n");
 }
 
+std::string fenced_text(const std::string& why) {
+    if (why == "lost_disk")
+        return "; this peer is FENCED: its disk is not the one that the group knows; a majority of the others takes it in anew";
+    return "; this peer is FENCED: the group has " + why + " it, and it trains on alone";
+}
+
+// Of a group that has decided nothing yet.
+void print_beginning(const json& group, const json& self) {
+    const json& members = group.at("members");
+    const auto in_reach = std::ranges::count_if(
+        members, [&self](const json& member) { return member.at("id") == self || member.at("connected").get<bool>(); });
+    fmt::print("           the group has not begun: {} of {} founders are here, {} are wanted (cluster.bootstrap_peers)\n", in_reach,
+               members.size(), group.at("founders_wanted").get<std::size_t>());
+}
+
 void print_status(const json& status) {
     const json& peer = status.at("peer");
     const json& group = status.at("group");
@@ -72,8 +88,9 @@ void print_status(const json& status) {
     fmt::print("           {} voters{}{}\n", group.at("voters").size(),
                joining == 0 ? "" : fmt::format(", {} joining", joining),
                standing == "voter"    ? ""
-               : standing == "fenced" ? "; this peer is FENCED: the group has removed it, and it trains on alone"
+               : standing == "fenced" ? fenced_text(group.at("fenced").get<std::string>())
                                       : "; this peer is " + standing);
+    if (group.at("commit").get<std::uint64_t>() == 0) print_beginning(group, peer.at("id"));
     for (const json& member : group.at("members"))
         fmt::print("           {:<8}  {:<8}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
                    member.at("state").get<std::string>(), member.at("name").get<std::string>(),

@@ -14,8 +14,8 @@ StorageResult<std::uint64_t> read_starts(const std::filesystem::path& file) {
     const auto bytes = read_sealed(file, starts_format);
     if (!bytes && bytes.error().kind == StorageFailure::damaged)
         return damaged(bytes.error().message +
-                       "; without it the group cannot tell this start from earlier ones: move the state "
-                       "directory away and run `parley init` for a new identity");
+                       "; without it the group cannot tell this start from earlier ones: keep identity.key, move "
+                       "everything else in the state directory away and start again; the others take this peer in anew");
     if (!bytes) return std::unexpected(bytes.error());
     if (!*bytes) return 0;
     ByteReader reader(**bytes);

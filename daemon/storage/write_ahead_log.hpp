@@ -27,8 +27,8 @@ constexpr std::uint64_t log_garbage_ratio = 4;                           // 4 x 
 
 // Ends a message about a log that has lost promises or cannot be trusted.
 inline constexpr const char* lost_log_remedy =
-    "; this peer's promises to the group are not safe any more: move the state directory away and run "
-    "`parley init` for a new identity, which then takes the place of the old one among the voters";
+    "; this peer's promises to the group are not safe any more: keep identity.key, move everything else in the state "
+    "directory away and start again; the others take this peer in anew";
 
 enum class IfAbsent { create, refuse };
 struct LogContents;  // log_frames.hpp

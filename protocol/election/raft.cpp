@@ -75,7 +75,7 @@ void Raft::become_precandidate(Instant now) {
     CHECK(!std::holds_alternative<Coordinator>(role_));
     role_ = PreCandidate{own_ballot()};
     arm_election(now);
-    if (count(own_ballot(), founding_majority()) == Count::won) return become_candidate(now, false);
+    if (count(own_ballot(), founders_wanted()) == Count::won) return become_candidate(now, false);
     ask_for_votes(PreVote{vote_.term.next(), log_.last_index(), log_.last_term()});
 }
 
@@ -84,7 +84,9 @@ void Raft::become_candidate(Instant now, bool is_transfer) {
     CHECK(!std::holds_alternative<Coordinator>(role_));
     if (log_.last_index() == LogIndex{}) vote_.is_founder = true;
     set_vote(vote_.term.next(), config_.self);
-    role_ = Candidate{own_ballot()};
+    auto* precandidate = std::get_if<PreCandidate>(&role_);
+    Ballot before = precandidate != nullptr ? std::move(precandidate->ballot) : Ballot{};
+    role_ = Candidate{own_ballot(), std::move(before)};
     arm_election(now);
     if (count(own_ballot(), majority()) == Count::won) return become_coordinator(now);
     ask_for_votes(RequestVote{vote_.term, log_.last_index(), log_.last_term(), is_transfer});
@@ -92,7 +94,8 @@ void Raft::become_candidate(Instant now, bool is_transfer) {
 
 void Raft::become_coordinator(Instant now) {
     CHECK(vote_.voted_for == config_.self);
-    const Ballot ballot = std::get<Candidate>(role_).ballot;
+    Ballot known = std::get<Candidate>(role_).ballot;
+    known.merge(std::get<Candidate>(role_).before);
     Coordinator coordinator;
     coordinator.heartbeat_due = now + config_.timing.heartbeat;
     coordinator.since = now;
@@ -100,8 +103,8 @@ void Raft::become_coordinator(Instant now) {
     follow_roster();
     awaited_blob_.reset();
     append_record({vote_.term, Noop{}});  // nothing older is decided before a record of this term commits
-    // Those who voted can vote again even if this coordinator reaches only one of them.
-    for (const auto& [voter, answer] : ballot)
+    // Those who answered can vote again even if this coordinator reaches only one of them.
+    for (const auto& [voter, answer] : known)
         enroll(voter, answer.disk);
     replicate();
 }

@@ -96,6 +96,8 @@ public:
     [[nodiscard]] LogIndex commit() const { return commit_; }
     [[nodiscard]] const RecordLog& log() const { return log_; }
     [[nodiscard]] std::size_t majority() const { return roster().majority(); }
+    // How many voters have to be willing before the first election of all; later a majority.
+    [[nodiscard]] std::size_t founders_wanted() const;
     // As coordinator only: `member` is known to hold the whole log durably, a voter on the disk that it votes from.
     [[nodiscard]] bool is_complete_at(const PeerId& member) const;
     // As coordinator only: from where this member has answered last; none: it has not.
@@ -128,6 +130,7 @@ private:
     };
     struct Candidate {
         Ballot ballot;
+        Ballot before;  // as precandidate: it says where more voters vote from
     };
     struct Progress {
         LogIndex next;    // first record to send
@@ -168,7 +171,6 @@ private:
     [[nodiscard]] bool could_vote_for(const PeerId& candidate) const;
     enum class Count { open, won, lost };
     [[nodiscard]] Count count(const Ballot& ballot, std::size_t wanted) const;
-    [[nodiscard]] std::size_t founding_majority() const;
     template <class Request>
     void ask_for_votes(Request request);
 

@@ -31,7 +31,7 @@ bool Raft::may_vote(LogIndex last_index, DiskId asked) const {
 }
 
 // A majority of the group, and before there is a group as many as its founder wants to see.
-std::size_t Raft::founding_majority() const {
+std::size_t Raft::founders_wanted() const {
     if (log_.last_index() != LogIndex{}) return majority();
     return std::max(majority(), std::min(config_.founders_wanted, roster().voters.size()));
 }

@@ -75,7 +75,7 @@ void Raft::step(Instant now, const PeerId& from, const PreVoteReply& message) {
     if (precandidate == nullptr || message.term != expected || !is_voter(from)) return;
     const bool is_granted = message.granted && roster().is_voter_on(from, message.disk);
     precandidate->ballot.try_emplace(from, Answer{is_granted, message.disk});
-    const Count result = count(precandidate->ballot, founding_majority());
+    const Count result = count(precandidate->ballot, founders_wanted());
     if (result == Count::won) become_candidate(now, false);
     if (result == Count::lost) become_follower(now, vote_.term, std::nullopt);
 }
