@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_lost_its_log_does_not_start) {
     const auto opened = StateDirectory::open(directory.path(), self);
     BOOST_REQUIRE(!opened);
     BOOST_TEST((opened.error().kind == StorageFailure::damaged));
-    BOOST_TEST(opened.error().message.find("parley init") != std::string::npos);
+    BOOST_TEST(opened.error().message.find("keep identity.key") != std::string::npos);
 }
 
 // Whoever put an older log back would let the peer vote twice in one term.
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_ahead_of_the_log_is_refused_with_the_remedy_fo
     BOOST_TEST((recovered.error().code == exit_state_damaged));
     const std::string& message = recovered.error().message;
     BOOST_TEST(message.find("the log has lost records") != std::string::npos);
-    BOOST_TEST(message.find("parley init") != std::string::npos);
+    BOOST_TEST(message.find("keep identity.key") != std::string::npos);
     BOOST_TEST(message.find("backup") == std::string::npos);
 }
 

@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_changed_bit_anywhere_is_refused_loudly) {
             BOOST_TEST_CONTEXT("byte " << at << " mask " << int{mask}) {
                 BOOST_REQUIRE(!opened);
                 BOOST_TEST((opened.error().kind == StorageFailure::damaged));
-                BOOST_TEST(opened.error().message.find("parley init") != std::string::npos);
+                BOOST_TEST(opened.error().message.find("keep identity.key") != std::string::npos);
                 BOOST_TEST(read_text(directory / "log") == damaged_text);  // nothing was touched
             }
         }

@@ -6,7 +6,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/support/mutants.sh
 source "$here/../../support/mutants.sh"
-tests="raft handover peer participant compaction schedules"
+tests="raft handover peer participant compaction balancer schedules"
 build() {
     # shellcheck disable=SC2086,SC2046
     ${BUILD_WRAPPER:-} cmake --build "$copy/build" --target $(printf 'protocol_%s_test ' $tests) >"$copy/build.log" 2>&1
