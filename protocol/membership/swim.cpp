@@ -1,6 +1,7 @@
 #include "protocol/membership/swim.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "protocol/membership/swim_codec.hpp"
@@ -314,8 +315,8 @@ void Swim::send(const PeerId& to, Transport via, Body body, std::vector<Update> 
         std::size_t used = encoded_size(packet.body);
         for (const Update& update : packet.updates)
             used += encoded_size(update);
-        for (Update& update : queue_.take(limits::packet_bytes_max - used, retransmit_limit(table_.live_count())))
-            packet.updates.push_back(std::move(update));
+        std::vector<Update> news = queue_.take(limits::packet_bytes_max - used, retransmit_limit(table_.live_count()));
+        std::ranges::move(news, std::back_inserter(packet.updates));
     }
     output_.sends.push_back({to, via, std::move(packet)});
 }
