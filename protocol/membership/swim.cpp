@@ -43,13 +43,14 @@ Swim::Swim(SwimConfig config, Rng rng, Instant now)
     for (const auto& member : config_.enrolled)
         table_.enroll(member.id, member.name, member.addresses);
     queue_.put(self_);
+    due_ = earliest();
 }
 
 // --- inputs -------------------------------------------------------------------------------------------
 
 void Swim::step(Instant now, const PeerId& from, Transport via, const Packet& packet) {
     begin(now);
-    if (from == config_.id || withdrawn_.contains(from)) return;
+    if (from == config_.id || withdrawn_.contains(from)) return end(now);
     if (Reach* reach = table_.reach(from)) {
         reach->last_heard = now;
         if (via == Transport::datagram) hear_datagram(now, from, *reach);
@@ -75,7 +76,7 @@ void Swim::advance(Instant now) {
 
 void Swim::connected(Instant now, const PeerId& id, const std::string& address) {
     begin(now);
-    if (id == config_.id || is_leaving_) return;
+    if (id == config_.id || is_leaving_) return end(now);
     if (table_.observe_address(id, address)) output_.events.emplace_back(AddressChanged{id, addresses_of(id)});
     const Member* member = table_.find(id);
     if (member == nullptr || !is_live(member->state)) send(id, Transport::stream, own_table(true));
@@ -111,7 +112,7 @@ void Swim::describe(Instant now, const Description& description) {
 
 void Swim::leave(Instant now) {
     begin(now);
-    if (is_leaving_) return;
+    if (is_leaving_) return end(now);
     is_leaving_ = true;
     probe_.reset();
     relays_.clear();
@@ -142,9 +143,12 @@ void Swim::begin(Instant now) {
 }
 
 // A deadline in the past means: wake us at once. What comes after that is lateness.
-void Swim::end(Instant now) { armed_ = std::max(now, next_deadline()); }
+void Swim::end(Instant now) {
+    due_ = earliest();
+    armed_ = std::max(now, due_);
+}
 
-Instant Swim::next_deadline() const {
+Instant Swim::earliest() const {
     Instant due = never;
     if (!queue_.empty()) due = gossip_due_;
     if (is_leaving_) return due;
