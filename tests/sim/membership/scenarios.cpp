@@ -8,12 +8,6 @@ namespace {
 
 constexpr Duration join_limit = 120s;
 
-// Everybody has joined and the news of it has been passed on: what follows is not mixed with it.
-void settle(World& world) {
-    CHECK(world.join(join_limit));
-    world.run_for(20s);
-}
-
 struct Window {                              // what happens from here on
     World& world;
     Instant begin = world.now();
@@ -106,12 +100,21 @@ void partition(World& world, Outcome& outcome) {
 
 }  // namespace
 
+void settle(World& world) {
+    CHECK(world.join(join_limit));
+    world.run_for(20s);
+}
+
 std::optional<Outcome> run_scenario(const std::string& name, const Options& options) {
-    Outcome outcome;
     World world(options);
     settle(world);
+    return run_scenario(name, world);
+}
+
+std::optional<Outcome> run_scenario(const std::string& name, World& world) {
+    Outcome outcome;
     Window window{world};
-    if (name == "partition") window.second_half = options.members / 2;
+    if (name == "partition") window.second_half = world.options().members / 2;
     if (name == "crash") crash(world, outcome, true);
     else if (name == "kill") crash(world, outcome, false);
     else if (name == "spread") spread(world, outcome);
@@ -123,7 +126,6 @@ std::optional<Outcome> run_scenario(const std::string& name, const Options& opti
     else if (name == "rest") world.run_for(120s);
     else return std::nullopt;
     window.close(outcome);
-    outcome.simulated = world.now() - Instant{};
     outcome.hash = world.hash();
     return outcome;
 }

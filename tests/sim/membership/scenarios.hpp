@@ -16,11 +16,13 @@ struct Outcome {
     std::size_t suspicions = 0;              // raised by somebody's probe
     double datagram_bytes = 0;               // per peer and second, sealed
     double stream_bytes = 0;
-    Duration simulated{};
     std::uint64_t hash = 0;
 };
 
-// crash, loss5, loss20, frozen-third, lifeguard-cycle, partition, spread, rest.
+// Everybody joins and the news of it is passed on: what follows is not mixed with it.
+void settle(World& world);
+// crash, kill, loss5, loss20, frozen-third, lifeguard-cycle, partition, spread, rest.
+std::optional<Outcome> run_scenario(const std::string& name, World& settled);
 std::optional<Outcome> run_scenario(const std::string& name, const Options& options);
 
 // Serf's published estimate of when 99.99% know (github.com/hashicorp/serf, its convergence simulator): contact =
