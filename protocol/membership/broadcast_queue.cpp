@@ -45,6 +45,11 @@ std::vector<Update> BroadcastQueue::take(std::size_t room, unsigned transmit_lim
     return taken;
 }
 
+bool BroadcastQueue::contains(const Update& update) const {
+    const auto news = news_.find(subject(update));
+    return news != news_.end() && news->second.update == update;
+}
+
 void BroadcastQueue::drop(const PeerId& id) {
     const auto news = news_.find(id);
     if (news == news_.end()) return;

@@ -21,6 +21,7 @@ public:
     std::vector<Update> take(std::size_t room, unsigned transmit_limit);
     void drop(const PeerId& subject);
 
+    [[nodiscard]] bool contains(const Update& update) const;
     [[nodiscard]] bool empty() const { return news_.empty(); }
     [[nodiscard]] std::size_t size() const { return news_.size(); }
     void check_invariants() const;

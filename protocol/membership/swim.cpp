@@ -304,11 +304,13 @@ void Swim::suspect(Instant now, const PeerId& id, const PeerId& accuser) {
     output_.events.emplace_back(MemberSuspected{id, accuser});
 }
 
-// The same suspicion by another accuser. An older one, or one of the dead, says nothing.
+// The same suspicion by another accuser. An older one, or one of the dead, says nothing. Our own word is not replaced by
+// another's before it has been passed on: nobody else could confirm with it.
 void Swim::confirm(const Suspect& news) {
     const auto suspicion = suspicions_.find(news.id);
     if (suspicion == suspicions_.end() || table_.find(news.id)->news.incarnation != news.incarnation) return;
-    if (suspicion->second.confirm(news.accuser)) queue_.put(news);
+    if (!suspicion->second.confirm(news.accuser)) return;
+    if (!queue_.contains(Suspect{news.id, news.incarnation, config_.id})) queue_.put(news);
 }
 
 // --- output -------------------------------------------------------------------------------------------
