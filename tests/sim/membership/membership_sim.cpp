@@ -86,7 +86,7 @@ std::optional<Outcome> run_in_copy(const std::string& scenario, World& settled) 
 // What the seeds had in one scenario.
 struct Row {
     std::vector<double> first, all, datagrams, streams, false_deaths;
-    std::size_t deaths = 0, sightings = 0, suspicions = 0;
+    std::size_t deaths = 0, deaths_of_stopping = 0, sightings = 0, suspicions = 0;
     std::uint64_t transcripts = 0;
 
     void add(const Outcome& outcome) {
@@ -96,17 +96,19 @@ struct Row {
         streams.push_back(outcome.stream_bytes);
         false_deaths.push_back(static_cast<double>(outcome.false_deaths));
         deaths += outcome.false_deaths;
+        deaths_of_stopping += outcome.deaths_of_stopping;
         sightings += outcome.false_sightings;
         suspicions += outcome.suspicions;
         transcripts = std::rotl(transcripts, 1) ^ outcome.hash;
     }
     void print(const std::string& scenario, const Options& options) const {
         const std::size_t seeds = false_deaths.size();
-        std::printf("| %s%s | %zu | %zu | %s | %s | %zu (worst %.0f) | %zu | %zu | %.0f | %.0f | %016llx |\n",
+        std::printf("| %s%s | %zu | %zu | %s | %s | %zu (worst %.0f, %zu of stopping members) | %zu | %zu | %.0f | %.0f | "
+                    "%016llx |\n",
                     scenario.c_str(), options.lifeguard ? "" : ", plain", options.members, seeds,
                     median_and_worst(first, seeds).c_str(), median_and_worst(all, seeds).c_str(), deaths,
-                    *std::max_element(false_deaths.begin(), false_deaths.end()), sightings, suspicions, median(datagrams),
-                    median(streams), static_cast<unsigned long long>(transcripts));
+                    *std::max_element(false_deaths.begin(), false_deaths.end()), deaths_of_stopping, sightings, suspicions,
+                    median(datagrams), median(streams), static_cast<unsigned long long>(transcripts));
     }
 };
 
@@ -135,7 +137,8 @@ int main(int count, char** words) {
     if (arguments.scenarios.empty() || arguments.options.members < 2 || arguments.options.members > 1000 ||
         arguments.seeds == 0) {
         std::fprintf(stderr, "usage: membership_sim [--members 2..1000] [--seeds N] [--plain] [--multiplier X] --scenario "
-                             "NAME,...\ncrash|kill|spread|loss5|loss20|frozen-third|lifeguard-cycle|partition|rest\n");
+                             "NAME,...\n"
+                             "crash|kill|spread|loss5|loss20|frozen-third|stopping-third|lifeguard-cycle|partition|rest\n");
         return 2;
     }
     return run(arguments);

@@ -109,6 +109,11 @@ BOOST_AUTO_TEST_CASE(a_third_that_stops_for_half_a_minute_comes_back_and_takes_n
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_third_that_stops_for_up_to_5_s_again_and_again_loses_nobody) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed)
+        BOOST_TEST(outcome_of("stopping-third", 15, seed).false_deaths == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_member_that_is_heard_by_some_only_stays_alive) {
     World world(options_of(8, 3));
     BOOST_REQUIRE(world.join(60s));
