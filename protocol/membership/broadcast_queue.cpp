@@ -1,5 +1,8 @@
 #include "protocol/membership/broadcast_queue.hpp"
 
+#include <algorithm>
+#include <functional>
+
 #include "protocol/membership/swim_codec.hpp"
 #include "protocol/membership/swim_limits.hpp"
 
@@ -11,42 +14,67 @@ constexpr std::size_t misfits_max = 4;        // tried before the rest of the ro
 
 void BroadcastQueue::put(const Update& update) {
     drop(subject(update));
-    const News news{update, encoded_size(update), 0, next_age_rank_--};
-    order_.insert(key_of(news));
-    news_.emplace(subject(update), news);
+    insert(news_[subject(update)] = {update, encoded_size(update), 0, next_age_rank_--});
+}
+
+std::vector<BroadcastQueue::News*> BroadcastQueue::choose(std::size_t room) const {
+    std::vector<News*> chosen;
+    std::size_t misfits = 0;
+    for (const std::vector<Place>& places : order_)
+        for (auto place = places.rbegin(); place != places.rend(); ++place) {
+            if (room < update_bytes_min || chosen.size() == limits::updates_per_packet_max) return chosen;
+            const std::size_t bytes = place->news->bytes;
+            if (bytes > room && ++misfits > misfits_max) return chosen;
+            if (bytes > room) continue;
+            room -= bytes;
+            chosen.push_back(place->news);
+        }
+    return chosen;
 }
 
 std::vector<Update> BroadcastQueue::take(std::size_t room, unsigned transmit_limit) {
+    const std::vector<News*> chosen = choose(room);
     std::vector<Update> taken;
-    std::vector<Key> sent;
-    std::size_t misfits = 0;
-    for (auto key = order_.begin(); key != order_.end() && room >= update_bytes_min; ++key) {
-        const News& news = news_.at(std::get<PeerId>(*key));
-        if (news.bytes > room && ++misfits > misfits_max) break;
-        if (news.bytes > room) continue;
-        if (taken.size() == limits::updates_per_packet_max) break;
-        room -= news.bytes;
-        taken.push_back(news.update);
-        sent.push_back(*key);
-    }
-    for (const Key& key : sent) {
-        order_.erase(key);
-        const auto news = news_.find(std::get<PeerId>(key));
-        if (++news->second.transmits >= transmit_limit) news_.erase(news);
-        else order_.insert(key_of(news->second));
+    taken.reserve(chosen.size());
+    for (News* news : chosen) {
+        taken.push_back(news->update);
+        erase(*news);
+        if (++news->transmits >= transmit_limit) news_.erase(subject(taken.back()));
+        else insert(*news);
     }
     return taken;
+}
+
+bool BroadcastQueue::contains(const Update& update) const {
+    const auto news = news_.find(subject(update));
+    return news != news_.end() && news->second.update == update;
 }
 
 void BroadcastQueue::drop(const PeerId& id) {
     const auto news = news_.find(id);
     if (news == news_.end()) return;
-    order_.erase(key_of(news->second));
+    erase(news->second);
     news_.erase(news);
 }
 
+void BroadcastQueue::insert(News& news) {
+    if (order_.size() <= news.transmits) order_.resize(news.transmits + 1);
+    std::vector<Place>& places = order_[news.transmits];
+    places.insert(std::ranges::lower_bound(places, news.age_rank, std::greater{}, &Place::age_rank), {news.age_rank, &news});
+}
+
+void BroadcastQueue::erase(const News& news) {
+    std::vector<Place>& places = order_[news.transmits];
+    const auto place = std::ranges::lower_bound(places, news.age_rank, std::greater{}, &Place::age_rank);
+    CHECK(place != places.end() && place->news == &news);
+    places.erase(place);
+}
+
 void BroadcastQueue::check_invariants() const {
-    CHECK(order_.size() == news_.size());
+    std::size_t placed = 0;
+    for (const std::vector<Place>& places : order_)
+        placed += places.size();
+    CHECK(placed == news_.size());
     CHECK(news_.size() <= limits::members_max);
 }
 

@@ -4,8 +4,7 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "protocol/membership/swim_messages.hpp"
@@ -14,11 +13,15 @@ namespace parley::swim {
 
 class BroadcastQueue {
 public:
+    BroadcastQueue() = default;
+    BroadcastQueue(BroadcastQueue&&) = default;  // a copy would send the original's news
+
     void put(const Update& update);
     // The next news within `room` bytes, each counted as sent once more and dropped after `transmit_limit` times.
     std::vector<Update> take(std::size_t room, unsigned transmit_limit);
     void drop(const PeerId& subject);
 
+    [[nodiscard]] bool contains(const Update& update) const;
     [[nodiscard]] bool empty() const { return news_.empty(); }
     [[nodiscard]] std::size_t size() const { return news_.size(); }
     void check_invariants() const;
@@ -30,11 +33,16 @@ private:
         unsigned transmits = 0;
         std::uint64_t age_rank = 0;          // lower is newer
     };
-    using Key = std::tuple<unsigned, std::uint64_t, PeerId>;
-    static Key key_of(const News& news) { return {news.transmits, news.age_rank, subject(news.update)}; }
+    struct Place {
+        std::uint64_t age_rank = 0;
+        News* news = nullptr;
+    };
+    [[nodiscard]] std::vector<News*> choose(std::size_t room) const;
+    void insert(News& news);
+    void erase(const News& news);
 
     std::map<PeerId, News> news_;
-    std::set<Key> order_;
+    std::vector<std::vector<Place>> order_;  // by the number of transmits; of those the newest last
     std::uint64_t next_age_rank_ = ~std::uint64_t{0};
 };
 

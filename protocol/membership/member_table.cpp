@@ -1,6 +1,7 @@
 #include "protocol/membership/member_table.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace parley::swim {
 namespace {
@@ -21,6 +22,13 @@ bool overrides(Incarnation incarnation, State state, const Member& member) {
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
     return hash ^ (hash >> 29U);
+}
+
+// Ids are random.
+std::uint64_t hash_of(const PeerId& id) {
+    std::uint64_t hash = 0;
+    std::memcpy(&hash, id.bytes.data(), sizeof hash);
+    return hash;
 }
 
 // One live member's share of the digest: shares are combined by exclusive or, so that one can be taken out again.
@@ -62,7 +70,8 @@ MemberTable::MemberTable(PeerId self, Description own, SwimTiming timing)
 
 void MemberTable::enroll(const PeerId& id, const std::string& name, const std::vector<std::string>& addresses) {
     CHECK(id != self_);
-    Member& member = members_[id];
+    Member* found = lookup(id);
+    Member& member = found != nullptr ? *found : insert(id);
     member.is_enrolled = true;
     if (member.state != State::unknown) return;
     member.news.id = id;
@@ -73,8 +82,8 @@ void MemberTable::enroll(const PeerId& id, const std::string& name, const std::v
 
 // Who has left for good, as far as anybody can tell, needs its name no more.
 bool MemberTable::may_hand_over_name(const PeerId& holder) const {
-    const auto found = members_.find(holder);
-    return found != members_.end() && found->second.state == State::left && !found->second.is_enrolled;
+    const Member* found = find(holder);
+    return found != nullptr && found->state == State::left && !found->is_enrolled;
 }
 
 std::optional<Conflict> MemberTable::refusal(const Alive& alive) const {
@@ -131,24 +140,24 @@ void MemberTable::set_state(Instant now, Member& member, State state, Change& ch
 
 MemberTable::Change MemberTable::apply_alive(Instant now, const Alive& alive) {
     Change change;
-    auto found = members_.find(alive.id);
-    if (found != members_.end()) {
-        change.before = change.after = found->second.state;
-        if (!overrides(alive.incarnation, State::alive, found->second)) return change;
+    Member* member = lookup(alive.id);
+    if (member != nullptr) {
+        change.before = change.after = member->state;
+        if (!overrides(alive.incarnation, State::alive, *member)) return change;
     }
     if ((change.conflict = refusal(alive))) return change;
-    if (found == members_.end()) {
+    if (member == nullptr) {
         if (members_.size() + 1 >= limits::members_max) {
             change.table_full = true;
             return change;
         }
-        found = members_.emplace(alive.id, Member{}).first;
-        found->second.boot_since = now;
+        member = &insert(alive.id);
+        member->boot_since = now;
     }
-    remove_share(found->second);
-    take_over(now, found->second, alive, change);
-    add_share(found->second);
-    set_state(now, found->second, State::alive, change);
+    remove_share(*member);
+    take_over(now, *member, alive, change);
+    add_share(*member);
+    set_state(now, *member, State::alive, change);
     return change;
 }
 
@@ -156,33 +165,33 @@ MemberTable::Change MemberTable::apply(Instant now, const Update& update) {
     CHECK(subject(update) != self_);
     if (const auto* alive = std::get_if<Alive>(&update)) return apply_alive(now, *alive);
     Change change;
-    const auto found = members_.find(subject(update));
+    Member* member = lookup(subject(update));
     // Without its description it could not be told apart from an invention; the next push/pull brings it.
-    if (found == members_.end() || found->second.state == State::unknown) return change;
-    change.before = change.after = found->second.state;
-    if (!overrides(incarnation_of(update), state_of(update), found->second)) return change;
-    remove_share(found->second);
-    found->second.news.incarnation = incarnation_of(update);
-    add_share(found->second);
-    set_state(now, found->second, state_of(update), change);
+    if (member == nullptr || member->state == State::unknown) return change;
+    change.before = change.after = member->state;
+    if (!overrides(incarnation_of(update), state_of(update), *member)) return change;
+    remove_share(*member);
+    member->news.incarnation = incarnation_of(update);
+    add_share(*member);
+    set_state(now, *member, state_of(update), change);
     return change;
 }
 
 MemberTable::Change MemberTable::adopt(Instant now, const Entry& entry) {
     CHECK(entry.member.id != self_);
     // Taken in from one another's tables, the dead would be forgotten by nobody.
-    if (!is_live(entry.state) && !members_.contains(entry.member.id)) return {};
+    if (!is_live(entry.state) && find(entry.member.id) == nullptr) return {};
     Change change = apply_alive(now, entry.member);
     if (!change.is_news || change.before != State::unknown || entry.state == State::alive) return change;
-    set_state(now, members_.at(entry.member.id), entry.state, change);
+    set_state(now, *lookup(entry.member.id), entry.state, change);
     return change;
 }
 
 bool MemberTable::observe_address(const PeerId& id, const std::string& address) {
-    const auto found = members_.find(id);
-    if (found == members_.end() || address.empty() || address.size() > limits::address_bytes_max) return false;
-    const auto before = found->second.addresses();
-    found->second.observed_address = address;
+    Member* member = lookup(id);
+    if (member == nullptr || address.empty() || address.size() > limits::address_bytes_max) return false;
+    const auto before = member->addresses();
+    member->observed_address = address;
     return before.empty() || before.front() != address;
 }
 
@@ -194,12 +203,11 @@ void MemberTable::describe_self(const Description& own) {
 }
 
 void MemberTable::forget(const PeerId& id) {
-    const auto found = members_.find(id);
-    if (found == members_.end()) return;
-    remove_share(found->second);
+    const Member* member = find(id);
+    if (member == nullptr) return;
+    remove_share(*member);
     std::erase(live_, id);
-    std::erase_if(names_, [&id](const auto& name) { return name.second == id; });
-    members_.erase(found);
+    erase(id);
 }
 
 std::vector<PeerId> MemberTable::reap(Instant now) {
@@ -208,21 +216,42 @@ std::vector<PeerId> MemberTable::reap(Instant now) {
         if (member.is_enrolled || is_live(member.state) || now - member.state_since < timing_.reap_after) continue;
         reaped.push_back(id);
     }
-    for (const PeerId& id : reaped) {
-        std::erase_if(names_, [&id](const auto& name) { return name.second == id; });
-        members_.erase(id);
-    }
+    for (const PeerId& id : reaped)
+        erase(id);
     return reaped;
 }
 
-const Member* MemberTable::find(const PeerId& id) const {
-    const auto found = members_.find(id);
-    return found == members_.end() ? nullptr : &found->second;
-}
+const Member* MemberTable::find(const PeerId& id) const { return lookup(id); }
 
 Reach* MemberTable::reach(const PeerId& id) {
-    const auto found = members_.find(id);
-    return found == members_.end() ? nullptr : &found->second.reach;
+    Member* member = lookup(id);
+    return member == nullptr ? nullptr : &member->reach;
+}
+
+Member* MemberTable::lookup(const PeerId& id) const {
+    const auto place = place_of(id);
+    return place == by_hash_.end() ? nullptr : place->member;
+}
+
+std::vector<MemberTable::Place>::const_iterator MemberTable::place_of(const PeerId& id) const {
+    const std::uint64_t hash = hash_of(id);
+    auto place = std::ranges::lower_bound(by_hash_, hash, {}, &Place::hash);
+    while (place != by_hash_.end() && place->hash == hash && place->member->news.id != id)
+        ++place;
+    return place != by_hash_.end() && place->hash == hash ? place : by_hash_.end();
+}
+
+Member& MemberTable::insert(const PeerId& id) {
+    Member& member = members_[id];
+    member.news.id = id;
+    by_hash_.insert(std::ranges::upper_bound(by_hash_, hash_of(id), {}, &Place::hash), {hash_of(id), &member});
+    return member;
+}
+
+void MemberTable::erase(const PeerId& id) {
+    std::erase_if(names_, [&id](const auto& name) { return name.second == id; });
+    by_hash_.erase(place_of(id));
+    members_.erase(id);
 }
 
 void MemberTable::remove_share(const Member& member) {
@@ -235,6 +264,7 @@ std::uint64_t MemberTable::digest(const Alive& self) const {
 
 void MemberTable::check_invariants() const {
     CHECK(members_.size() < limits::members_max);
+    CHECK(by_hash_.size() == members_.size());
     CHECK(!members_.contains(self_));
     CHECK(std::is_sorted(live_.begin(), live_.end()));
     std::size_t live = 0;

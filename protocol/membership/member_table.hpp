@@ -31,8 +31,8 @@ struct Reach {
 };
 
 struct Member {
-    Alive news;                              // its last word, as we know it
     State state = State::unknown;
+    Alive news;                              // its last word, as we know it
     Instant state_since{};
     bool is_enrolled = false;                // never forgotten
     std::string observed_address;            // from which it last authenticated itself to us; newer than what it says
@@ -47,6 +47,7 @@ struct Member {
 class MemberTable {
 public:
     MemberTable(PeerId self, Description own, SwimTiming timing);
+    MemberTable(MemberTable&&) = default;    // a copy would find the original's members
 
     // What news did. `before` and `after` are equal when it was old, or only raised the incarnation.
     struct Change {
@@ -85,6 +86,14 @@ public:
     void check_invariants() const;
 
 private:
+    struct Place {
+        std::uint64_t hash = 0;              // of its id
+        Member* member = nullptr;
+    };
+    [[nodiscard]] std::vector<Place>::const_iterator place_of(const PeerId& id) const;
+    Member& insert(const PeerId& id);
+    void erase(const PeerId& id);
+    [[nodiscard]] Member* lookup(const PeerId& id) const;
     [[nodiscard]] bool may_hand_over_name(const PeerId& holder) const;
     [[nodiscard]] std::optional<Conflict> refusal(const Alive& alive) const;
     void note_boot(Instant now, Member& member, const Alive& alive, Change& change);
@@ -98,6 +107,7 @@ private:
     Description own_;
     SwimTiming timing_;
     std::map<PeerId, Member> members_;
+    std::vector<Place> by_hash_;             // sorted; most news is old, and to see that costs little more than this search
     std::map<std::string, PeerId> names_;    // this peer's too
     std::vector<PeerId> live_;
     std::uint64_t live_digest_ = 0;          // of the live, kept up to date: pings ask for it

@@ -14,7 +14,6 @@ namespace parley::swim {
 class ProbeOrder {
 public:
     void add(Rng& rng, const PeerId& id) {
-        CHECK(std::find(order_.begin(), order_.end(), id) == order_.end());
         const std::size_t place = static_cast<std::size_t>(uniform_below(rng, order_.size() + 1));
         order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(place), id);
         if (place < next_) ++next_;          // its turn is in the next pass; the others keep theirs

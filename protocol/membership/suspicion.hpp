@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <vector>
 
 #include "protocol/membership/swim_limits.hpp"
 
@@ -14,33 +14,37 @@ namespace parley::swim {
 class Suspicion {
 public:
     Suspicion(Instant now, const PeerId& accuser, Duration min, Duration max, unsigned confirmations_wanted)
-        : started_(now), min_(min), max_(max), wanted_(confirmations_wanted), accusers_{accuser} {
+        : started_(now), min_(min), max_(max), wanted_(confirmations_wanted), accusers_{accuser}, timeout_(shortened()) {
         CHECK(min <= max);
     }
 
     // True when this accuser is a new one that counts: its word is passed on (Lifeguard: up to K).
     bool confirm(const PeerId& accuser) {
-        if (confirmations() >= wanted_) return false;
-        return accusers_.insert(accuser).second;
+        if (confirmations() >= wanted_ || std::ranges::find(accusers_, accuser) != accusers_.end()) return false;
+        accusers_.push_back(accuser);
+        timeout_ = shortened();
+        return true;
     }
     [[nodiscard]] unsigned confirmations() const { return static_cast<unsigned>(accusers_.size()) - 1; }
+    [[nodiscard]] Duration timeout() const { return timeout_; }
+    [[nodiscard]] Instant deadline() const { return started_ + timeout_; }
+    // We were paused: the refutation may lie unread.
+    void postpone(Duration pause) { started_ += pause; }
 
-    [[nodiscard]] Duration timeout() const {
+private:
+    [[nodiscard]] Duration shortened() const {
         if (wanted_ == 0) return min_;
         const double share = std::log(confirmations() + 1.0) / std::log(wanted_ + 1.0);
         const double span = static_cast<double>((max_ - min_).count());
         return std::max(min_, max_ - Duration(static_cast<Duration::rep>(span * share)));
     }
-    [[nodiscard]] Instant deadline() const { return started_ + timeout(); }
-    // We were paused: the refutation may lie unread.
-    void postpone(Duration pause) { started_ += pause; }
 
-private:
     Instant started_;
     Duration min_;
     Duration max_;
     unsigned wanted_;
-    std::set<PeerId> accusers_;
+    std::vector<PeerId> accusers_;
+    Duration timeout_;
 };
 
 // K of a group: never more confirmations than members who could give them, besides the suspect and its accuser.

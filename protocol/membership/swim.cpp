@@ -1,6 +1,7 @@
 #include "protocol/membership/swim.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "protocol/membership/swim_codec.hpp"
@@ -42,13 +43,14 @@ Swim::Swim(SwimConfig config, Rng rng, Instant now)
     for (const auto& member : config_.enrolled)
         table_.enroll(member.id, member.name, member.addresses);
     queue_.put(self_);
+    due_ = earliest();
 }
 
 // --- inputs -------------------------------------------------------------------------------------------
 
 void Swim::step(Instant now, const PeerId& from, Transport via, const Packet& packet) {
     begin(now);
-    if (from == config_.id || withdrawn_.contains(from)) return;
+    if (from == config_.id || withdrawn_.contains(from)) return end(now);
     if (Reach* reach = table_.reach(from)) {
         reach->last_heard = now;
         if (via == Transport::datagram) hear_datagram(now, from, *reach);
@@ -74,7 +76,7 @@ void Swim::advance(Instant now) {
 
 void Swim::connected(Instant now, const PeerId& id, const std::string& address) {
     begin(now);
-    if (id == config_.id || is_leaving_) return;
+    if (id == config_.id || is_leaving_) return end(now);
     if (table_.observe_address(id, address)) output_.events.emplace_back(AddressChanged{id, addresses_of(id)});
     const Member* member = table_.find(id);
     if (member == nullptr || !is_live(member->state)) send(id, Transport::stream, own_table(true));
@@ -110,7 +112,7 @@ void Swim::describe(Instant now, const Description& description) {
 
 void Swim::leave(Instant now) {
     begin(now);
-    if (is_leaving_) return;
+    if (is_leaving_) return end(now);
     is_leaving_ = true;
     probe_.reset();
     relays_.clear();
@@ -141,9 +143,12 @@ void Swim::begin(Instant now) {
 }
 
 // A deadline in the past means: wake us at once. What comes after that is lateness.
-void Swim::end(Instant now) { armed_ = std::max(now, next_deadline()); }
+void Swim::end(Instant now) {
+    due_ = earliest();
+    armed_ = std::max(now, due_);
+}
 
-Instant Swim::next_deadline() const {
+Instant Swim::earliest() const {
     Instant due = never;
     if (!queue_.empty()) due = gossip_due_;
     if (is_leaving_) return due;
@@ -299,11 +304,13 @@ void Swim::suspect(Instant now, const PeerId& id, const PeerId& accuser) {
     output_.events.emplace_back(MemberSuspected{id, accuser});
 }
 
-// The same suspicion by another accuser. An older one, or one of the dead, says nothing.
+// The same suspicion by another accuser. An older one, or one of the dead, says nothing. Our own word is not replaced by
+// another's before it has been passed on: nobody else could confirm with it.
 void Swim::confirm(const Suspect& news) {
     const auto suspicion = suspicions_.find(news.id);
     if (suspicion == suspicions_.end() || table_.find(news.id)->news.incarnation != news.incarnation) return;
-    if (suspicion->second.confirm(news.accuser)) queue_.put(news);
+    if (!suspicion->second.confirm(news.accuser)) return;
+    if (!queue_.contains(Suspect{news.id, news.incarnation, config_.id})) queue_.put(news);
 }
 
 // --- output -------------------------------------------------------------------------------------------
@@ -314,8 +321,8 @@ void Swim::send(const PeerId& to, Transport via, Body body, std::vector<Update> 
         std::size_t used = encoded_size(packet.body);
         for (const Update& update : packet.updates)
             used += encoded_size(update);
-        for (Update& update : queue_.take(limits::packet_bytes_max - used, retransmit_limit(table_.live_count())))
-            packet.updates.push_back(std::move(update));
+        std::vector<Update> news = queue_.take(limits::packet_bytes_max - used, retransmit_limit(table_.live_count()));
+        std::ranges::move(news, std::back_inserter(packet.updates));
     }
     output_.sends.push_back({to, via, std::move(packet)});
 }

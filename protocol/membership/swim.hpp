@@ -87,7 +87,7 @@ public:
     void leave(Instant now);
     [[nodiscard]] bool has_left() const { return is_leaving_ && queue_.empty(); }
 
-    [[nodiscard]] Instant next_deadline() const;
+    [[nodiscard]] Instant next_deadline() const { return due_; }
     [[nodiscard]] SwimOutput take_output();
 
     [[nodiscard]] const MemberTable& table() const { return table_; }
@@ -123,6 +123,7 @@ private:
     // swim.cpp: time and news
     void begin(Instant now);
     void end(Instant now);
+    [[nodiscard]] Instant earliest() const;  // of all that is due
     void learn(Instant now, const Update& update);
     void learn_about_self(Instant now, const Update& update);
     void react(Instant now, const Update& update, const MemberTable::Change& change);
@@ -193,7 +194,8 @@ private:
     Instant last_news_;                      // this table changed
     Instant repair_due_{};
     Instant last_input_;
-    Instant armed_ = never;                  // when we said we wanted to be woken
+    Instant due_ = never;
+    Instant armed_ = never;                  // when we said we wanted to be woken: `due_`, or at once
     Instant foreign_boot_due_{};             // from here on another process of our key is answered again
     Instant foreign_boots_since_{};
     unsigned foreign_boots_ = 0;

@@ -206,7 +206,7 @@ Body read_body(std::uint64_t number, FieldReader& in) {
 }  // namespace
 
 std::vector<std::byte> encode(const Packet& packet) {
-    msgpack::sbuffer buffer;
+    msgpack::sbuffer buffer(limits::packet_bytes_max);
     Packer out(buffer);
     pack_body(out, packet.body);
     out.pack_array(static_cast<std::uint32_t>(packet.updates.size()));

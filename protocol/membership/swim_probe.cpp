@@ -47,7 +47,7 @@ PeerId Swim::take_urgent() {
 void Swim::ask_others() {
     std::vector<PeerId> well;  // as far as we know: the nacks of others would be missed
     for (const PeerId& id : table_.live())
-        if (table_.find(id)->state == State::alive && std::ranges::find(urgent_, id) == urgent_.end()) well.push_back(id);
+        if (!suspicions_.contains(id) && std::ranges::find(urgent_, id) == urgent_.end()) well.push_back(id);
     probe_->helpers = draw(well, limits::indirect_probes, probe_->target);
     for (const PeerId& helper : probe_->helpers) {
         ++counters_.indirect_probes;

@@ -43,6 +43,8 @@ void Swim::withdraw(Instant now, const PeerId& id) {
 }
 
 bool Swim::sees_few() const {
+    const std::size_t gone = table_.members().size() - table_.live().size();  // those who left, too
+    if (table_.live_count() >= gone) return false;
     std::size_t away = 0;
     for (const auto& [id, member] : table_.members())
         if (member.state == State::unknown || member.state == State::dead) ++away;

@@ -2,17 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace parley::sim::membership {
 namespace {
 
 constexpr Duration join_limit = 120s;
-
-// Everybody has joined and the news of it has been passed on: what follows is not mixed with it.
-void settle(World& world) {
-    CHECK(world.join(join_limit));
-    world.run_for(20s);
-}
 
 struct Window {                              // what happens from here on
     World& world;
@@ -21,6 +16,7 @@ struct Window {                              // what happens from here on
     std::size_t removals = world.removals().size();
     std::size_t suspicions = world.suspicions().size();
     std::size_t second_half = 0;             // behind a cut: a death across it is no false one
+    std::size_t stopping = 0;                // so many of the first stop now and then
 
     void close(Outcome& outcome) const {
         const double seconds = std::chrono::duration<double>(world.now() - begin).count();
@@ -32,6 +28,7 @@ struct Window {                              // what happens from here on
             const Sighting& seen = world.removals()[i];
             if ((seen.observer < second_half) != (seen.subject < second_half)) continue;
             outcome.false_deaths += seen.was_healthy && seen.is_declared ? 1 : 0;
+            outcome.deaths_of_stopping += seen.was_healthy && seen.is_declared && seen.subject < stopping ? 1 : 0;
             outcome.false_sightings += seen.was_healthy ? 1 : 0;
         }
         for (std::size_t i = suspicions; i < world.suspicions().size(); ++i)
@@ -80,6 +77,36 @@ void frozen_third(World& world, Outcome& outcome) {
         world.set_unhealthy(host, false);
 }
 
+std::size_t third_of(const World& world) { return std::max<std::size_t>(1, world.options().members / 3); }
+
+// Each of a third stops and goes on by turns, 1-5 s each, for 120 s. Whoever does is no dead member, so every death is a
+// false one, theirs too.
+void stopping_third(World& world, Outcome& outcome) {
+    const std::size_t stopping = third_of(world);
+    Rng rng(world.options().seed);
+    std::multimap<Instant, std::size_t> turns;
+    for (std::size_t host = 0; host < stopping; ++host)
+        turns.emplace(world.now() + uniform_duration(rng, 5s), host);
+    std::vector<bool> is_stopped(stopping);
+    const auto turn = [&](std::size_t host) {
+        is_stopped[host] = !is_stopped[host];
+        is_stopped[host] ? world.freeze(host) : world.thaw(host, 10s);
+        world.set_unhealthy(host, false);
+    };
+    const Instant end = world.now() + 120s;
+    while (turns.begin()->first < end) {
+        const auto [when, host] = *turns.begin();
+        turns.erase(turns.begin());
+        world.run_for(when - world.now());
+        turn(host);
+        turns.emplace(when + 1s + uniform_duration(rng, 4s), host);
+    }
+    world.run_for(end - world.now());
+    for (std::size_t host = 0; host < stopping; ++host)
+        if (is_stopped[host]) turn(host);
+    outcome.all = world.run_until(120s, [&] { return world.is_one_table(); });
+}
+
 // The cycle that memberlist was put through on a machine with two cores: all stopped ones wake at once and share
 // what two cores do in 20 ms.
 void lifeguard_cycle(World& world) {
@@ -106,24 +133,34 @@ void partition(World& world, Outcome& outcome) {
 
 }  // namespace
 
+void settle(World& world) {
+    CHECK(world.join(join_limit));
+    world.run_for(20s);
+}
+
 std::optional<Outcome> run_scenario(const std::string& name, const Options& options) {
-    Outcome outcome;
     World world(options);
     settle(world);
+    return run_scenario(name, world);
+}
+
+std::optional<Outcome> run_scenario(const std::string& name, World& world) {
+    Outcome outcome;
     Window window{world};
-    if (name == "partition") window.second_half = options.members / 2;
+    if (name == "partition") window.second_half = world.options().members / 2;
+    if (name == "stopping-third") window.stopping = third_of(world);
     if (name == "crash") crash(world, outcome, true);
     else if (name == "kill") crash(world, outcome, false);
     else if (name == "spread") spread(world, outcome);
     else if (name == "loss5") lossy(world, 0.05);
     else if (name == "loss20") lossy(world, 0.20);
     else if (name == "frozen-third") frozen_third(world, outcome);
+    else if (name == "stopping-third") stopping_third(world, outcome);
     else if (name == "lifeguard-cycle") lifeguard_cycle(world);
     else if (name == "partition") partition(world, outcome);
     else if (name == "rest") world.run_for(120s);
     else return std::nullopt;
     window.close(outcome);
-    outcome.simulated = world.now() - Instant{};
     outcome.hash = world.hash();
     return outcome;
 }

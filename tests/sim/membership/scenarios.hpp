@@ -12,15 +12,18 @@ struct Outcome {
     std::optional<Duration> first;           // crash: somebody declares the death
     std::optional<Duration> all;             // crash: everybody knows; spread: of one piece of news; else: one table
     std::size_t false_deaths = 0;            // healthy members declared dead by somebody's timer
+    std::size_t deaths_of_stopping = 0;      // of those, of members that stop now and then
     std::size_t false_sightings = 0;         // the same, counted at every healthy member that believed it
     std::size_t suspicions = 0;              // raised by somebody's probe
     double datagram_bytes = 0;               // per peer and second, sealed
     double stream_bytes = 0;
-    Duration simulated{};
     std::uint64_t hash = 0;
 };
 
-// crash, loss5, loss20, frozen-third, lifeguard-cycle, partition, spread, rest.
+// Everybody joins and the news of it is passed on: what follows is not mixed with it.
+void settle(World& world);
+// crash, kill, loss5, loss20, frozen-third, stopping-third, lifeguard-cycle, partition, spread, rest.
+std::optional<Outcome> run_scenario(const std::string& name, World& settled);
 std::optional<Outcome> run_scenario(const std::string& name, const Options& options);
 
 // Serf's published estimate of when 99.99% know (github.com/hashicorp/serf, its convergence simulator): contact =

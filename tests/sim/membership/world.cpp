@@ -146,8 +146,8 @@ void World::flush(std::size_t host) {
     swim::SwimOutput output = it.machine->take_output();
     for (const swim::SwimEvent& event : output.events)
         record(host, event);
-    for (const swim::SwimSend& send : output.sends)
-        transmit(host, send);
+    for (swim::SwimSend& send : output.sends)
+        transmit(host, std::move(send));
     if (options_.checked) it.machine->check_invariants();
     arm(host);
 }
@@ -180,7 +180,7 @@ Duration World::draw_latency() {
     return 300us + Duration(static_cast<Duration::rep>(-mean * std::log(1.0 - uniform_unit(rng_))));
 }
 
-void World::transmit(std::size_t from, const swim::SwimSend& send) {
+void World::transmit(std::size_t from, swim::SwimSend send) {
     const std::size_t to = host_of(send.to);
     const auto bytes = swim::encode(send.packet);
     const bool is_datagram = send.via == swim::Transport::datagram;
@@ -196,11 +196,11 @@ void World::transmit(std::size_t from, const swim::SwimSend& send) {
         if (tries == 10) return;
         latency += resend * (1 << std::min(tries, 4));
     }
-    auto packet = std::make_shared<const swim::Packet>(send.packet);
     if (options_.through_codec) {
         auto decoded = swim::decode(bytes, send.via);
         CHECK(decoded.has_value() && *decoded == send.packet);
     }
+    auto packet = std::make_shared<const swim::Packet>(std::move(send.packet));
     const int copies = is_datagram && chance(options_.duplication) ? 2 : 1;
     for (int copy = 0; copy < copies; ++copy) {
         queue_.after(latency, [this, from, to, via = send.via, packet] { deliver(from, to, via, packet); });

@@ -106,7 +106,7 @@ private:
 
     void boot(std::size_t host);
     void arm(std::size_t host);
-    void transmit(std::size_t from, const swim::SwimSend& send);
+    void transmit(std::size_t from, swim::SwimSend send);
     void deliver(std::size_t from, std::size_t to, swim::Transport via, std::shared_ptr<const swim::Packet> packet);
     void process(std::size_t host, const Waiting& waiting);
     void record(std::size_t host, const swim::SwimEvent& event);
