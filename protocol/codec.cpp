@@ -92,7 +92,7 @@ void pack(Packer& out, const HistorySnapshot& history) {
     }
 }
 
-// 1 and 3 were request_vote and append of version 1.
+// 1 and 3 were request_vote and append of version 1. 20 to 26 are the membership's packets, which share a stream with these.
 struct FieldWriter {
     Packer& out;
 
@@ -140,7 +140,7 @@ struct FieldWriter {
             pack(out, record);
     }
     void operator()(const ChangeMembers& m) const {
-        start(20, 3);
+        start(27, 3);
         pack(out, m.wanted);
         out.pack_uint64(m.known.value);
     }
@@ -415,7 +415,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
                                in.boolean("is_transfer")};
         case 18: return read_append(in);
         case 19: return read_snapshot(in);
-        case 20: return ChangeMembers{read_members(in), index("known")};
+        case 27: return ChangeMembers{read_members(in), index("known")};
         default: return std::nullopt;
     }
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "protocol/limits.hpp"
+#include "protocol/membership/swim_codec.hpp"
 #include "protocol/random.hpp"
 #include "tests/protocol/support.hpp"
 
@@ -75,6 +76,12 @@ BOOST_AUTO_TEST_CASE(the_wire_form_of_a_vote_request_is_fixed) {
     const Bytes bytes = encode(RequestVote{Term{5}, LogIndex{258}, Term{4}}, cheap_hash);
     const Bytes expected = from_hex({0x95, 17, 5, 0xcd, 1, 2, 4, 0xc2});
     BOOST_TEST((bytes == expected));
+}
+
+// Packets of the membership travel on the control connection as well, and are told by their number.
+BOOST_AUTO_TEST_CASE(no_message_is_taken_for_a_packet) {
+    for (const Message& message : samples())
+        BOOST_TEST(!swim::is_packet(encode(message, cheap_hash)), message_name(message));
 }
 
 // Numbers are never used again: an older peer would take one message for another.
