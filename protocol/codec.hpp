@@ -13,7 +13,7 @@ namespace parley {
 using Bytes = std::vector<std::byte>;
 
 // Control messages are one msgpack array [number, fields...]; the numbers are append-only.
-// Model messages are: 0xc1, u16 little-endian length of a msgpack header, the header, the parameters.
+// Model messages, of a model or a leaf, are: 0xc1, u16 little-endian length of a msgpack header, the header, the parameters.
 Bytes encode(const Message& message, const HashTree& hash);
 
 // What must be true of a model that arrives.

@@ -1,4 +1,4 @@
-// Averages by their hash: DIRECTORY/<64 hexadecimal digits>.f32, little-endian floats and nothing else.
+// Averages by their hash (daemon/model_hash.hpp): DIRECTORY/<64 hexadecimal digits>.f32, little-endian floats, nothing else.
 // Immutable once written. No state in memory: every call may run on any thread, beside any other.
 #pragma once
 

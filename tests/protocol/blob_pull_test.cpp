@@ -236,6 +236,7 @@ BOOST_AUTO_TEST_CASE(who_was_never_asked_is_not_judged) {
     Bench bench;
     bench.with_list();
     bench.send(peer(9), broken(bench.leaf(0)));
+    BOOST_TEST(bench.output.refused.empty());
     bench.blobs.arrived(peer(9), BlobLeaves{bench.hash, {}});
     bench.advance_keeping();
     BOOST_TEST(bench.output.refused.empty());
@@ -318,6 +319,27 @@ BOOST_AUTO_TEST_CASE(one_slow_holder_is_enough_and_its_pace_is_learned) {
     }
     BOOST_TEST(bench.is_whole());
     BOOST_TEST(requests <= 10U);
+}
+
+BOOST_AUTO_TEST_CASE(the_deadline_follows_how_long_leaves_take) {
+    Bench bench({peer(2)});
+    bench.with_list();
+    for (int leaf = 0; leaf < 4; ++leaf) {
+        bench.now += 900ms;
+        bench.send_leaf(peer(2));
+    }
+    BOOST_TEST((bench.blobs.next_deadline() - bench.now == 3600ms));
+}
+
+// Or a part in a round would be waited for that only a liar claims to hold.
+BOOST_AUTO_TEST_CASE(a_model_that_one_lacks_and_another_sent_wrong_is_lost) {
+    Bench bench({peer(2), peer(3)});
+    const PeerId liar = bench.asked_for_list();
+    const PeerId other = liar == peer(2) ? peer(3) : peer(2);
+    bench.blobs.arrived(liar, BlobLeaves{bench.hash, {}});
+    BOOST_TEST(!bench.blobs.is_lost(bench.now, bench.hash, 2));
+    bench.blobs.missing_at(bench.now, other, bench.hash);
+    BOOST_TEST(bench.blobs.is_lost(bench.now, bench.hash, 2));
 }
 
 BOOST_AUTO_TEST_CASE(who_lacks_the_model_rests_and_is_asked_again) {
