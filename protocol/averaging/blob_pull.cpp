@@ -104,14 +104,12 @@ void BlobPull::give_up_late(Instant now, Common& common) {
 
 // The first one that is neither here nor asked for.
 std::optional<std::size_t> BlobPull::next_part() const {
-    const auto is_asked = [this](std::size_t part) {
-        return std::ranges::any_of(holders_, [part](const auto& entry) {
-            return entry.second.is_awaited && entry.second.part == part;
-        });
-    };
-    if (leaves_.empty()) return is_asked(the_list) ? std::nullopt : std::optional(the_list);
+    std::set<std::size_t> asked;
+    for (const auto& [id, holder] : holders_)
+        if (holder.is_awaited) asked.insert(holder.part);
+    if (leaves_.empty()) return asked.contains(the_list) ? std::nullopt : std::optional(the_list);
     for (std::size_t leaf = 0; leaf < here_.size(); ++leaf)
-        if (!here_[leaf] && !is_asked(leaf)) return leaf;
+        if (!here_[leaf] && !asked.contains(leaf)) return leaf;
     return std::nullopt;
 }
 

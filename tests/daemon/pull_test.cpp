@@ -1,5 +1,5 @@
 // A model of several leaves, pulled by a real daemon that has lost its copy. It also measures:
-//   PARLEY_PULL_UNITS=480000 PARLEY_PULL_HOLDERS=1 daemon_pull_test --log_level=message     about 100 MB from one holder
+//   PARLEY_PULL_FEATURES=500 PARLEY_PULL_HOLDERS=1 daemon_pull_test --log_level=message     about 100 MB from one holder
 #include <algorithm>
 #include <csignal>
 
@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t features = 50;
 constexpr std::size_t rows = 20;  // two batches for each peer, and then no more training: no round comes in between
+constexpr std::uint32_t units = 50'000;
 constexpr std::size_t leaf_bytes = std::size_t{1} << 20U;
 
 std::size_t number_from(const char* variable, std::size_t usual) {
@@ -31,7 +31,7 @@ bool is_settled(const DemoPeer& peer) {
     return !status.is_null() && status["rounds"]["open"] == "" && status["learner"]["samples"].get<std::size_t>() == rows;
 }
 
-void feed_all(const DemoGroup& group) {
+void feed_all(const DemoGroup& group, std::size_t features) {
     require_within(40s, group, "a coordinator", [&] {
         json status;
         return coordinator_of(group, status) >= 0;
@@ -62,8 +62,8 @@ std::filesystem::path blob_of(const DemoPeer& peer, const std::string& hash) {
 
 BOOST_AUTO_TEST_CASE(a_peer_without_the_reference_pulls_its_leaves_from_several_holders) {
     const std::size_t holders = number_from("PARLEY_PULL_HOLDERS", 4);
-    const auto units = static_cast<std::uint32_t>(number_from("PARLEY_PULL_UNITS", 50'000));
-    const std::size_t parameters = (features + 1) * std::size_t{units} + (units + 1) * std::size_t{2};
+    const auto features = static_cast<std::uint32_t>(number_from("PARLEY_PULL_FEATURES", 50));
+    const std::size_t parameters = (features + std::size_t{1}) * units + (units + std::size_t{1}) * 2;
     const std::size_t leaves = (parameters * sizeof(float) + leaf_bytes - 1) / leaf_bytes;
     const auto group = start_group(holders + 1, [&](std::size_t, Config& config) {
         config.model.hidden = {units};
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_peer_without_the_reference_pulls_its_leaves_from_several_
         config.averaging.divergence_threshold = 1e-6;
     });
     std::vector<DemoPeer>& peers = group->peers();
-    feed_all(*group);
+    feed_all(*group, features);
     std::string hash;
     require_within(120s, *group, "one reference on all disks, and no round", [&] {
         hash = reference_of(peers[0]);
