@@ -7,9 +7,9 @@
 
 #include "daemon/discovery/avahi.hpp"
 #include "daemon/fault_hook.hpp"
+#include "daemon/model_hash.hpp"
 #include "daemon/setup.hpp"
 #include "daemon/storage/write_ahead_log.hpp"
-#include "net/hash.hpp"
 #include "protocol/membership/swim_codec.hpp"
 
 namespace parley::daemon {
@@ -49,7 +49,7 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .parameter_count = recovered.initial_model->size(),
             .model_count = recovered.learner.parameter_count(),
             .initial_model = recovered.initial_model,
-            .hash = net::blake2b,
+            .hash = model_hash,
             .timing = config.cluster.profile == TimingProfile::fast ? Timing::fast() : Timing{},
             .bootstrap_peers = config.cluster.bootstrap_peers};
 }
@@ -286,6 +286,7 @@ void Driver::carry_out_blob(const LoadBlob& command) {
 }
 
 void Driver::carry_out_blob(const DropBlob& command) {
+    leaves_.erase(command.hash);
     storage_worker_.submit([store = state_.blobs, hash = command.hash] { return store.remove(hash); },
                            [this](const StorageResult<void>& removed) {
                                if (removed) return;
@@ -293,25 +294,6 @@ void Driver::carry_out_blob(const DropBlob& command) {
                                last_error_ = removed.error().message;
                                logger_->warn("blob_not_removed reason={}", log_value(last_error_));
                            });
-}
-
-void Driver::carry_out_blob(const ServeBlob& command) {
-    // Whoever asks again while the file is read gets one answer: a few bytes must not cost a model's read each.
-    if (!serving_.emplace(command.to, command.hash).second) return;
-    storage_worker_.submit(
-        [store = state_.blobs, hash = command.hash] { return store.load(hash); },
-        [this, command](const StorageResult<SharedModel>& loaded) {
-            serving_.erase({command.to, command.hash});
-            if (stopped_) return;
-            if (!loaded) return fail(exit_storage, loaded.error().message);
-            std::vector<Send> answer;
-            if (*loaded) {
-                answer.push_back({command.to, Blob{peer_.status().term, RoundId{}, command.hash, *loaded}});
-            } else {
-                answer.push_back({command.to, BlobMissing{command.hash}});
-            }
-            link_->send(std::move(answer));
-        });
 }
 
 // --- the learner ------------------------------------------------------------------------------------------

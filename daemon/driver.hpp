@@ -83,6 +83,12 @@ private:
     void carry_out_blob(const LoadBlob& command);
     void carry_out_blob(const DropBlob& command);
     void carry_out_blob(const ServeBlob& command);
+    void carry_out_blob(const ServeLeaves& command);
+    void carry_out_blob(const ServeLeaf& command);
+    template <class Load>
+    void serve(const PeerId& to, const ModelHash& hash, Load load);
+    void send_one(const PeerId& to, Message message);
+    void leaves_made(const ModelHash& hash, const std::vector<ModelHash>& leaves);
     void carry_out_event(const CoordinatorChanged& event);
     void carry_out_event(const RoundDecided& event);
     std::optional<Error> ask_for(const Members& change);
@@ -140,6 +146,8 @@ private:
     RateMeter sample_rate_;
     Instant next_checkpoint_;
     std::set<std::pair<PeerId, ModelHash>> serving_;  // asked for, being read
+    std::map<ModelHash, std::vector<ModelHash>> leaves_;  // of models on the disk that were asked for
+    std::map<ModelHash, std::set<PeerId>> waiting_for_leaves_;
     bool checkpoint_under_way_ = false;
     bool worker_has_ticked_ = true;
     std::uint64_t last_request_ = 0;

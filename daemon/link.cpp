@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "net/hash.hpp"
+#include "daemon/model_hash.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/membership/swim_codec.hpp"
 
@@ -16,7 +16,7 @@ constexpr std::size_t refused_kept_max = 8;  // of the latest refusals, for stat
 constexpr std::size_t bulk_overhead_bytes = 64 * 1024;
 
 net::Bytes encode_for(const Message& message) {
-    return encode(message, net::blake2b);
+    return encode(message, model_hash);
 }
 
 // The same content for several recipients is encoded and hashed once.
@@ -30,7 +30,8 @@ bool is_same_blob(const Message& a, const Message& b) {
 // Whether `newer` makes `older` pointless.
 bool replaces(const Message& newer, const Message& older) {
     return is_same_blob(newer, older) ||
-           (std::holds_alternative<Contribution>(newer) && std::holds_alternative<Contribution>(older));
+           (std::holds_alternative<Contribution>(newer) && std::holds_alternative<Contribution>(older)) ||
+           (std::holds_alternative<BlobLeaf>(newer) && std::holds_alternative<BlobLeaf>(older));  // one is asked for at a time
 }
 
 spdlog::level::level_enum log_level(net::NoteLevel level) {
@@ -283,7 +284,7 @@ void Link::send_held(const PeerId& to) {
 // --- in ---------------------------------------------------------------------------------------------------
 
 ModelExpectation Link::expectation() const {
-    return {config_.parameter_count, net::blake2b};
+    return {config_.parameter_count, model_hash};
 }
 
 void Link::received(const PeerId& id, net::Channel channel, net::Bytes bytes) {

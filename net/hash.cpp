@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <bit>
+#include <cstring>
 
 #include "net/sodium.hpp"
 
@@ -26,6 +27,22 @@ ModelHash blake2b(std::span<const float> parameters) {
     static_assert(std::endian::native == std::endian::little);
     static_assert(sizeof(float) == 4);
     return ModelHash{hash_memory(parameters.data(), parameters.size_bytes())};
+}
+
+ModelHash blake2b_node(std::uint64_t bytes, const ModelHash& left, const ModelHash& right) {
+    static_assert(std::endian::native == std::endian::little);
+    static constexpr std::array<unsigned char, crypto_generichash_blake2b_PERSONALBYTES> personal = {
+        'p', 'a', 'r', 'l', 'e', 'y', ' ', 't', 'r', 'e', 'e', ' ', 'n', 'o', 'd', 'e'};
+    std::array<unsigned char, sizeof bytes + sizeof left.bytes + sizeof right.bytes> content;
+    std::memcpy(content.data(), &bytes, sizeof bytes);
+    std::memcpy(content.data() + sizeof bytes, left.bytes.data(), left.bytes.size());
+    std::memcpy(content.data() + sizeof bytes + left.bytes.size(), right.bytes.data(), right.bytes.size());
+    start_sodium();
+    ModelHash hash;
+    const int failed = crypto_generichash_blake2b_salt_personal(hash.bytes.data(), hash.bytes.size(), content.data(),
+                                                                content.size(), nullptr, 0, nullptr, personal.data());
+    CHECK(failed == 0);
+    return hash;
 }
 
 std::array<std::uint8_t, 32> blake2b_bytes(std::span<const std::byte> bytes) {

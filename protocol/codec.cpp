@@ -1,7 +1,7 @@
 #include "protocol/codec.hpp"
 
+#include "protocol/bulk_codec.hpp"
 #include "protocol/limits.hpp"
-#include "protocol/model_codec.hpp"
 #include "protocol/msgpack_fields.hpp"
 
 namespace parley {
@@ -17,11 +17,6 @@ constexpr std::size_t served_fields = 5;
 constexpr std::size_t known_max = limits::departed_max + 2 * limits::members_max;  // of one list of those who are or were here
 
 // --- writing ------------------------------------------------------------------------------------------
-
-void pack(Packer& out, const RoundId& round) {
-    out.pack_uint64(round.term.value);
-    out.pack_uint64(round.sequence);
-}
 
 void pack(Packer& out, const Average& average) {
     pack(out, average.round);
@@ -98,7 +93,7 @@ void pack(Packer& out, const HistorySnapshot& history) {
     }
 }
 
-// 1 and 3 were request_vote and append of version 1.
+// 1 and 3 were request_vote and append of version 1. 20 to 26 are the membership's packets, which share a stream with these.
 struct FieldWriter {
     Packer& out;
 
@@ -150,7 +145,7 @@ struct FieldWriter {
             pack(out, record);
     }
     void operator()(const ChangeMembers& m) const {
-        start(20, 4);
+        start(27, 4);
         pack(out, m.wanted);
         out.pack_uint64(m.known.value);
     }
@@ -195,8 +190,34 @@ struct FieldWriter {
         start(10, 1);
         pack(out, m.hash.bytes);
     }
+    void operator()(const FetchLeaves& m) const {
+        start(28, 1);
+        pack(out, m.hash.bytes);
+    }
+    void operator()(const BlobLeaves& m) const {
+        start(29, 2);
+        pack(out, m.hash.bytes);
+        CHECK(m.leaves.size() <= limits::leaves_max);
+        out.pack_array(static_cast<std::uint32_t>(m.leaves.size()));
+        for (const ModelHash& leaf : m.leaves)
+            pack(out, leaf.bytes);
+    }
+    void operator()(const FetchLeaf& m) const {
+        start(30, 2);
+        pack(out, m.hash.bytes);
+        out.pack_uint32(m.leaf);
+    }
+    void operator()(const BlobBusy& m) const {
+        start(31, 2);
+        pack(out, m.hash.bytes);
+        CHECK(m.holders.size() <= limits::members_max);
+        out.pack_array(static_cast<std::uint32_t>(m.holders.size()));
+        for (const PeerId& id : m.holders)
+            pack(out, id.bytes);
+    }
     void operator()(const Contribution&) const { CHECK(!"a contribution is a bulk message"); }
     void operator()(const Blob&) const { CHECK(!"a blob is a bulk message"); }
+    void operator()(const BlobLeaf&) const { CHECK(!"a leaf is a bulk message"); }
     void operator()(const Heartbeat& m) const {
         start(13, 3);
         out.pack_uint64(m.applied.value);
@@ -204,51 +225,6 @@ struct FieldWriter {
         pack(out, m.reference_hash.bytes);
     }
 };
-
-constexpr std::uint8_t contribution_number = 11;
-constexpr std::uint8_t blob_number = 12;
-
-// A model message starts with the one byte that no msgpack value starts with.
-constexpr std::byte model_marker{0xc1};
-
-// Marker, u16 little-endian header length, header, payload.
-Bytes encode_bulk(const msgpack::sbuffer& header, const Parameters& model) {
-    CHECK(header.size() <= limits::model_header_bytes_max);
-    Bytes bytes;
-    bytes.reserve(3 + header.size() + model.size() * sizeof(float));
-    bytes.push_back(model_marker);
-    bytes.push_back(static_cast<std::byte>(header.size() & 0xffU));
-    bytes.push_back(static_cast<std::byte>(header.size() >> 8U));
-    const auto* begin = reinterpret_cast<const std::byte*>(header.data());
-    bytes.insert(bytes.end(), begin, begin + header.size());
-    append_model(bytes, model);
-    return bytes;
-}
-
-Bytes encode_contribution(const Contribution& m, HashFunction hash) {
-    msgpack::sbuffer header;
-    Packer out(header);
-    out.pack_array(7);
-    out.pack_uint8(contribution_number);
-    out.pack_uint64(m.term.value);
-    pack(out, m.round);
-    out.pack_double(m.weight);
-    out.pack_uint8(static_cast<std::uint8_t>(ModelEncoding::f32));
-    pack(out, hash(*m.model).bytes);
-    return encode_bulk(header, *m.model);
-}
-
-Bytes encode_blob(const Blob& m) {
-    msgpack::sbuffer header;
-    Packer out(header);
-    out.pack_array(6);
-    out.pack_uint8(blob_number);
-    out.pack_uint64(m.term.value);
-    pack(out, m.round);
-    out.pack_uint8(static_cast<std::uint8_t>(ModelEncoding::f32));
-    pack(out, m.hash.bytes);
-    return encode_bulk(header, *m.model);
-}
 
 // --- reading ------------------------------------------------------------------------------------------
 
@@ -312,12 +288,12 @@ void read_served(FieldReader& list, HistorySnapshot& history) {
     }
 }
 
-std::vector<PeerId> read_ids(FieldReader& in, const char* field) {
+std::vector<PeerId> read_ids(FieldReader& in, const char* field, std::size_t ids_max) {
     std::vector<PeerId> ids;
     const msgpack::object* array = in.array(field);
     if (array == nullptr) return ids;
     FieldReader list(*array, field);
-    if (list.left() > known_max) list.fail("length");
+    if (list.left() > ids_max) list.fail("length");
     while (list.left() != 0) {
         const PeerId id{list.bytes32("member")};
         if (!ids.empty() && !(ids.back() < id)) list.fail("order");
@@ -346,8 +322,8 @@ void read_roster(FieldReader& in, Roster& roster) {
     const msgpack::object* array = in.array("roster");
     if (array == nullptr) return;
     FieldReader lists(*array, "roster");
-    roster = {read_ids(lists, "voters"), read_ids(lists, "joining"), read_ids(lists, "removed"), read_ids(lists, "revoked"),
-              read_disks(lists)};
+    const auto ids = [&lists](const char* field) { return read_ids(lists, field, known_max); };
+    roster = {ids("voters"), ids("joining"), ids("removed"), ids("revoked"), read_disks(lists)};
     in.absorb(lists.finish());
 }
 
@@ -421,6 +397,18 @@ Append read_append(FieldReader& in) {
     return m;
 }
 
+std::vector<ModelHash> read_leaves(FieldReader& in) {
+    std::vector<ModelHash> leaves;
+    const msgpack::object* array = in.array("leaves");
+    if (array == nullptr) return leaves;
+    FieldReader list(*array, "leaves");
+    if (list.left() == 0 || list.left() > limits::leaves_max) list.fail("length");
+    while (list.left() != 0)
+        leaves.push_back({list.bytes32("leaf")});
+    in.absorb(list.finish());
+    return leaves;
+}
+
 // Braced initialisation evaluates left to right: the fields are read in wire order.
 std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
     const auto term = [&in] { return Term{in.unsigned_number("term")}; };
@@ -444,7 +432,11 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
                                in.boolean("is_transfer"), disk()};
         case 18: return read_append(in);
         case 19: return read_snapshot(in);
-        case 20: return ChangeMembers{read_members(in), index("known")};
+        case 27: return ChangeMembers{read_members(in), index("known")};
+        case 28: return FetchLeaves{ModelHash{in.bytes32("hash")}};
+        case 29: return BlobLeaves{ModelHash{in.bytes32("hash")}, read_leaves(in)};
+        case 30: return FetchLeaf{ModelHash{in.bytes32("hash")}, in.leaf_number("leaf")};
+        case 31: return BlobBusy{ModelHash{in.bytes32("hash")}, read_ids(in, "holders", limits::members_max)};
         default: return std::nullopt;
     }
 }
@@ -461,32 +453,10 @@ Result<Message> decode_control(std::span<const std::byte> bytes) {
     return *std::move(message);
 }
 
-Result<Message> decode_bulk(std::span<const std::byte> header, std::span<const std::byte> payload,
-                            const ModelExpectation& expected) {
-    auto handle = unpack(header);
-    if (!handle) return std::unexpected(handle.error());
-    FieldReader in(handle->get(), "model message");
-    const std::uint64_t number = in.unsigned_number("number");
-    if (number != contribution_number && number != blob_number)
-        return failure("unknown model message number " + std::to_string(number));
-    const Term term{in.unsigned_number("term")};
-    const RoundId round = in.round("round");
-    const double weight = number == contribution_number ? in.magnitude("weight") : 1.0;
-    if (weight == 0) in.fail("weight");
-    if (in.unsigned_number("encoding") != static_cast<std::uint64_t>(ModelEncoding::f32)) in.fail("encoding");
-    const ModelHash hash{in.bytes32("hash")};
-    if (const auto error = in.finish()) return std::unexpected(*error);
-    auto model = decode_model(payload, hash, expected);
-    if (!model) return std::unexpected(model.error());
-    if (number == contribution_number) return Contribution{term, round, weight, *std::move(model)};
-    return Blob{term, round, hash, *std::move(model)};
-}
-
 }  // namespace
 
-Bytes encode(const Message& message, HashFunction hash) {
-    if (const auto* contribution = std::get_if<Contribution>(&message)) return encode_contribution(*contribution, hash);
-    if (const auto* blob = std::get_if<Blob>(&message)) return encode_blob(*blob);
+Bytes encode(const Message& message, const HashTree& hash) {
+    if (is_bulk(message)) return bulk_codec::encode(message, hash);
     msgpack::sbuffer buffer;
     Packer out(buffer);
     std::visit(FieldWriter{out}, message);
@@ -495,16 +465,12 @@ Bytes encode(const Message& message, HashFunction hash) {
 
 Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation& expected) {
     if (bytes.empty()) return failure("an empty message");
-    if (bytes[0] != model_marker) {
+    if (bytes[0] != bulk_codec::marker) {
         // On the bulk connection as well: what is unpacked takes many times its length.
         if (bytes.size() > limits::control_message_bytes_max) return failure("a control message that is too long");
         return decode_control(bytes);
     }
-    if (bytes.size() < 3) return failure("a model message cut short");
-    const std::size_t length = std::to_integer<std::size_t>(bytes[1]) | std::to_integer<std::size_t>(bytes[2]) << 8U;
-    if (length > limits::model_header_bytes_max || length > bytes.size() - 3)
-        return failure("a model message whose header is longer than allowed");
-    return decode_bulk(bytes.subspan(3, length), bytes.subspan(3 + length), expected);
+    return bulk_codec::decode(bytes, expected);
 }
 
 Bytes encode(const Hello& hello) {

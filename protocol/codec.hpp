@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "protocol/hash_tree.hpp"
 #include "protocol/messages.hpp"
 
 namespace parley {
@@ -12,16 +13,17 @@ namespace parley {
 using Bytes = std::vector<std::byte>;
 
 // Control messages are one msgpack array [number, fields...]; the numbers are append-only.
-// Model messages are: 0xc1, u16 little-endian length of a msgpack header, the header, the parameters.
-Bytes encode(const Message& message, HashFunction hash);
+// Model messages, of a model or a leaf, are: 0xc1, u16 little-endian length of a msgpack header, the header, the parameters.
+Bytes encode(const Message& message, const HashTree& hash);
 
 // What must be true of a model that arrives.
 struct ModelExpectation {
     std::size_t parameter_count = 0;
-    HashFunction hash = nullptr;
+    HashTree hash;
 };
 // Refuses: unknown numbers, wrong types, values out of range, trailing bytes; for models a wrong length or
-// hash and non-finite values. The error names the message and the field.
+// hash and non-finite values. The error names the message and the field. A leaf with a wrong hash or such values is not
+// refused but told by BlobLeaf::content: who pulls a model must know who sent it.
 Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation& expected);
 
 Bytes encode(const Hello& hello);

@@ -8,7 +8,8 @@ const char* message_name(const Message& message) {
     static constexpr std::array names = {"request_vote", "vote_reply", "append",       "append_reply", "violation_notice",
                                          "query",        "abort",      "ready",        "fetch_blob",   "blob_missing",
                                          "contribution", "blob",       "heartbeat",    "pre_vote",     "pre_vote_reply",
-                                         "timeout_now",  "snapshot",     "change_members"};
+                                         "timeout_now",  "snapshot",   "change_members", "fetch_leaves", "blob_leaves",
+                                         "fetch_leaf",   "blob_busy",  "blob_leaf"};
     static_assert(names.size() == std::variant_size_v<Message>);
     return names.at(message.index());
 }

@@ -98,6 +98,31 @@ struct FetchBlob {
 struct BlobMissing {
     ModelHash hash;
 };
+// A model of more than one leaf is pulled from several holders at once: averaging/blob_pull.hpp.
+struct FetchLeaves {
+    ModelHash hash;
+};
+// The hashes of its leaves, in order; `hash` is the root above them.
+struct BlobLeaves {
+    ModelHash hash;
+    std::vector<ModelHash> leaves;
+};
+struct FetchLeaf {
+    ModelHash hash;
+    std::uint32_t leaf = 0;
+};
+// "I serve as many as I can. These hold it as well, as far as I know."
+struct BlobBusy {
+    ModelHash hash;
+    std::vector<PeerId> holders;         // ordered; perhaps none
+};
+// Bulk connection. One leaf of a model.
+struct BlobLeaf {
+    ModelHash hash;
+    std::uint32_t leaf = 0;
+    SharedModel parameters;
+    ModelHash content;                   // hash of `parameters`, by the receiver's codec; none: some are not finite. Not sent
+};
 // Bulk connection. A member's snapshot for a round.
 struct Contribution {
     Term term;
@@ -125,21 +150,22 @@ struct Heartbeat {
 
 using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,
                              FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow,
-                             Snapshot, ChangeMembers>;
+                             Snapshot, ChangeMembers, FetchLeaves, BlobLeaves, FetchLeaf, BlobBusy, BlobLeaf>;
 
 // For counters and logs: "append", "contribution", ...
 const char* message_name(const Message& message);
 
 // Models travel on the bulk connection, so that a heartbeat never waits behind one.
 inline bool is_bulk(const Message& message) {
-    return std::holds_alternative<Contribution>(message) || std::holds_alternative<Blob>(message);
+    return std::holds_alternative<Contribution>(message) || std::holds_alternative<Blob>(message) ||
+           std::holds_alternative<BlobLeaf>(message);
 }
 
 // --- the first thing said on a connection ------------------------------------------------------------------
 
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 2;  // 2: PreVote, transfer, references in appends, gossip
+    std::uint32_t protocol_version = 3;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters

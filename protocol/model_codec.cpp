@@ -15,14 +15,39 @@ void append_model(std::vector<std::byte>& bytes, const Parameters& model) {
     bytes.insert(bytes.end(), payload.begin(), payload.end());
 }
 
+namespace {
+
+Parameters read_parameters(std::span<const std::byte> payload) {
+    Parameters parameters(payload.size() / sizeof(float));
+    if (!parameters.empty()) std::memcpy(parameters.data(), payload.data(), payload.size());
+    return parameters;
+}
+
+bool is_finite(const Parameters& parameters) {
+    return std::ranges::all_of(parameters, [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+Result<DecodedLeaf> decode_leaf(std::span<const std::byte> payload, std::size_t leaf, const ModelExpectation& expected) {
+    if (leaf >= expected.hash.leaf_count(expected.parameter_count))
+        return failure("leaf " + std::to_string(leaf) + " of a model that has fewer");
+    const std::size_t count = expected.hash.range(expected.parameter_count, leaf).count;
+    if (payload.size() != count * sizeof(float))
+        return failure("a leaf of " + std::to_string(payload.size()) + " bytes where " + std::to_string(count) +
+                       " parameters were expected");
+    Parameters parameters = read_parameters(payload);
+    const ModelHash content = is_finite(parameters) ? expected.hash.leaf(parameters) : ModelHash{};
+    return DecodedLeaf{std::make_shared<const Parameters>(std::move(parameters)), content};
+}
+
 Result<SharedModel> decode_model(std::span<const std::byte> payload, const ModelHash& hash,
                                  const ModelExpectation& expected) {
     if (payload.size() != expected.parameter_count * sizeof(float))
         return failure("a model of " + std::to_string(payload.size()) + " bytes where " +
                        std::to_string(expected.parameter_count) + " parameters were expected");
-    Parameters model(expected.parameter_count);
-    if (!model.empty()) std::memcpy(model.data(), payload.data(), payload.size());
-    if (!std::ranges::all_of(model, [](float value) { return std::isfinite(value); }))
+    Parameters model = read_parameters(payload);
+    if (!is_finite(model))
         return failure("a model with a value that is not finite");
     if (expected.hash(model) != hash) return failure("a model whose hash is not the one it was sent under");
     return std::make_shared<const Parameters>(std::move(model));

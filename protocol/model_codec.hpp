@@ -21,4 +21,12 @@ void append_model(std::vector<std::byte>& bytes, const Parameters& model);
 Result<SharedModel> decode_model(std::span<const std::byte> payload, const ModelHash& hash,
                                  const ModelExpectation& expected);
 
+// One leaf of a model: a payload of exactly its length. `content` is its hash, none if a value is not finite.
+// Errors: wrong length, no such leaf.
+struct DecodedLeaf {
+    SharedModel parameters;
+    ModelHash content;
+};
+Result<DecodedLeaf> decode_leaf(std::span<const std::byte> payload, std::size_t leaf, const ModelExpectation& expected);
+
 }  // namespace parley

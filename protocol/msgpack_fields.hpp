@@ -30,6 +30,11 @@ inline void pack(Packer& out, const std::string& text) {
     out.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
 }
 
+inline void pack(Packer& out, const RoundId& round) {
+    out.pack_uint64(round.term.value);
+    out.pack_uint64(round.sequence);
+}
+
 inline std::vector<std::byte> to_bytes(const msgpack::sbuffer& buffer) {
     const auto* begin = reinterpret_cast<const std::byte*>(buffer.data());
     return {begin, begin + buffer.size()};
@@ -96,6 +101,11 @@ public:
         round.term.value = unsigned_number(field);
         round.sequence = unsigned_number(field);
         return round;
+    }
+    std::uint32_t leaf_number(const char* field) {
+        const std::uint64_t leaf = unsigned_number(field);
+        if (leaf >= limits::leaves_max) fail(field);
+        return static_cast<std::uint32_t>(leaf);
     }
     const msgpack::object* array(const char* field) {
         const msgpack::object* object = take(field);

@@ -75,7 +75,18 @@ struct ServeBlob {
     PeerId to;
     ModelHash hash;
 };
-using BlobCommand = std::variant<StoreBlob, LoadBlob, DropBlob, ServeBlob>;
+// Send the hashes of its leaves to `to` as BlobLeaves, or BlobMissing.
+struct ServeLeaves {
+    PeerId to;
+    ModelHash hash;
+};
+// Read one leaf of it and send it to `to` as BlobLeaf, or BlobMissing.
+struct ServeLeaf {
+    PeerId to;
+    ModelHash hash;
+    std::uint32_t leaf = 0;
+};
+using BlobCommand = std::variant<StoreBlob, LoadBlob, DropBlob, ServeBlob, ServeLeaves, ServeLeaf>;
 
 // 3. The learner, between two batches, in this order.
 // Copy f as the snapshot of `round`; write a checkpoint that holds it (weights, applied index, snapshot);

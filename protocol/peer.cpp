@@ -55,18 +55,6 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
     if (is_ours(m.term)) balancer.step(now, from, m);
 }
 
-// What somebody else lacks says nothing about who holds it: only voters count.
-void Peer::Machines::receive(Instant now, const PeerId& from, const BlobMissing& m) {
-    if (history.roster().is_voter(from)) blobs.missing_at(now, from, m.hash);
-}
-
-void Peer::Machines::receive(Instant, const PeerId& from, const FetchBlob& m) {
-    if (blobs.is_durable(m.hash))
-        output.blobs.push_back(ServeBlob{from, m.hash});
-    else
-        post({from, BlobMissing{m.hash}});
-}
-
 void Peer::Machines::receive(Instant now, const PeerId& from, const Contribution& m) {
     if (!is_ours(m.term)) return;
     const bool is_sound = m.model && m.model->size() == config.parameter_count && m.weight == 1.0 &&
@@ -75,20 +63,6 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Contribution
     output.events.push_back(Refused{from, "contributed a model of the wrong length, with another weight than 1, or with a "
                                          "value that is not finite"});
     balancer.refuse(now, from, m.round);
-}
-
-void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {
-    if (!m.model || m.model->size() != config.parameter_count) return;
-    const bool is_push = !m.round.is_none() && m.round.term == m.term && is_coordinator(from, m.term) &&
-                         m.round >= history.latest_round();
-    if (!blobs.arrived(now, m, is_push)) return;
-    participant.average_arrived(now, from, m, is_push);
-    if (!is_push) return;
-    const Ready ready{m.term, m.round};
-    if (blobs.is_durable(m.hash))
-        post({from, ready});
-    else
-        ready_due[m.hash] = {from, ready};
 }
 
 void Peer::Machines::receive(Instant, const PeerId& from, const Heartbeat& m) {
@@ -157,6 +131,8 @@ void Peer::Machines::collect_sends() {
     std::ranges::move(table.commands, std::back_inserter(output.blobs));
     for (Send& send : table.sends)
         post(std::move(send));
+    for (Refused& refused : table.refused)
+        output.events.push_back(std::move(refused));
     for (const ModelHash& hash : table.dropped) {
         raft.blob_dropped(hash);
         ready_due.erase(hash);
@@ -362,7 +338,9 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                      {state.hard_state.term, state.hard_state.voted_for, state.hard_state.is_founder}, std::move(log),
                      committed, next_rng(), now),
         .history = std::move(history),
-        .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing),
+        .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing, {config.hash, config.parameter_count},
+                           Rng(config.boot)),
+        .serving = BlobServing(config.timing),
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
                                     config.initial_model, initial_hash, config.timing},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),

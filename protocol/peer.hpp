@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "protocol/averaging/round_story.hpp"
+#include "protocol/hash_tree.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/log/roster.hpp"
@@ -52,7 +53,7 @@ struct PeerConfig {
     std::size_t model_count = 0;         // the first so many are the model, whose distances count; what follows is averaged
                                          // along with it (an optimizer's moments). 1 .. parameter_count
     SharedModel initial_model;           // the first reference; the same at every peer
-    HashFunction hash = nullptr;
+    HashTree hash;                       // names models; a model of more than one of its leaves is pulled from several holders
     Timing timing;
     std::uint64_t rounds_per_term = 1;   // decided ones, after which the coordinator hands over; >= 1
     LogKept log_kept{};                  // of the log; the rest is compacted

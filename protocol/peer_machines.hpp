@@ -1,10 +1,11 @@
-// The machines of one peer and what joins them. For peer.cpp, which moves everything on after each input, and
-// peer_members.cpp, which follows the group; everybody else sees peer.hpp.
+// The machines of one peer and what joins them. For peer.cpp, which moves everything on after each input,
+// peer_members.cpp, which follows the group, and peer_blobs.cpp, models on their way; everybody else sees peer.hpp.
 #pragma once
 
 #include <deque>
 
 #include "protocol/averaging/balancer.hpp"
+#include "protocol/averaging/blob_serving.hpp"
 #include "protocol/averaging/blob_table.hpp"
 #include "protocol/averaging/participant.hpp"
 #include "protocol/averaging/round_story.hpp"
@@ -24,6 +25,7 @@ struct Peer::Machines {
     Raft raft;
     History history;
     BlobTable blobs;
+    BlobServing serving;
     Participant participant;
     Balancer balancer;
     Handover handover;
@@ -81,11 +83,19 @@ struct Peer::Machines {
     void receive(Instant now, const PeerId& from, const Query& m);
     void receive(Instant now, const PeerId& from, const Abort& m);
     void receive(Instant now, const PeerId& from, const Ready& m);
+    void receive(Instant now, const PeerId& from, const Contribution& m);
+    void receive(Instant now, const PeerId& from, const Heartbeat& m);
+
+    // Models on their way: peer_blobs.cpp
     void receive(Instant now, const PeerId& from, const FetchBlob& m);
     void receive(Instant now, const PeerId& from, const BlobMissing& m);
-    void receive(Instant now, const PeerId& from, const Contribution& m);
     void receive(Instant now, const PeerId& from, const Blob& m);
-    void receive(Instant now, const PeerId& from, const Heartbeat& m);
+    void receive(Instant now, const PeerId& from, const FetchLeaves& m);
+    void receive(Instant now, const PeerId& from, const BlobLeaves& m);
+    void receive(Instant now, const PeerId& from, const FetchLeaf& m);
+    void receive(Instant now, const PeerId& from, const BlobBusy& m);
+    void receive(Instant now, const PeerId& from, const BlobLeaf& m);
+    bool may_pull(Instant now, const PeerId& from, const ModelHash& hash);
 
     // The group: peer_members.cpp
     [[nodiscard]] Standing standing() const;

@@ -113,7 +113,8 @@ struct PeerId {
 using Parameters = std::vector<float>;
 using SharedModel = std::shared_ptr<const Parameters>;
 
-// BLAKE2b-256 of a model's encoded bytes (little-endian floats, in order). All zero = no model.
+// The name of a model: the root of the tree of BLAKE2b-256 over its little-endian floats (protocol/hash_tree.hpp). All
+// zero = no model.
 struct ModelHash {
     Bytes32 bytes{};
 
@@ -123,7 +124,9 @@ struct ModelHash {
     std::string text() const;  // 64 hexadecimal digits
 };
 
-// The hash comes from the driver (libsodium), so that protocol/ needs no cryptographic library.
+// The hashes come from the driver (libsodium), so that protocol/ needs no cryptographic library: of a leaf of a model, and
+// of a node with so many bytes of the model under it.
 using HashFunction = ModelHash (*)(std::span<const float>);
+using NodeHashFunction = ModelHash (*)(std::uint64_t bytes, const ModelHash& left, const ModelHash& right);
 
 }  // namespace parley

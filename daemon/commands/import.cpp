@@ -5,7 +5,7 @@
 #include "daemon/config.hpp"
 #include "daemon/model/initial_model.hpp"
 #include "daemon/model/model_source.hpp"
-#include "net/hash.hpp"
+#include "daemon/model_hash.hpp"
 
 namespace parley::daemon {
 namespace {
@@ -42,7 +42,7 @@ int run(const ImportOptions& options) {
         "%s: this peer starts from %s (%zu parameters, hash %.16s...)\n"
         "Import the same file at every peer of the group: one that starts from another model is refused.\n",
         (config->peer.state_directory / initial_model_name).c_str(), options.file.c_str(),
-        loaded->model.parameters.size(), net::blake2b(loaded->model.parameters).text().c_str());
+        loaded->model.parameters.size(), model_hash(loaded->model.parameters).text().c_str());
     return exit_ok;
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "net/hash.hpp"
+#include "daemon/model_hash.hpp"
 #include "protocol/limits.hpp"
 
 namespace parley::daemon {
@@ -32,6 +32,15 @@ std::optional<ModelHash> hash_of_name(const std::string& name) {
     return hash;
 }
 
+// So many parameters of a blob's file, less at its end. None: it is absent, or nothing is there.
+StorageResult<Parameters> read_part(const std::filesystem::path& file, HashTree::Range range) {
+    Parameters parameters(range.count);
+    const auto read = read_range(file, range.first * sizeof(float), std::as_writable_bytes(std::span(parameters)));
+    if (!read) return std::unexpected(read.error());
+    parameters.resize(*read / sizeof(float));
+    return parameters;
+}
+
 // Null: absent or not what its name says.
 StorageResult<SharedModel> read_model(const std::filesystem::path& file, const ModelHash& hash) {
     const auto bytes = read_file(file, blob_bytes_max);
@@ -40,7 +49,7 @@ StorageResult<SharedModel> read_model(const std::filesystem::path& file, const M
     if (!*bytes || (*bytes)->empty() || (*bytes)->size() % sizeof(float) != 0) return SharedModel();
     Parameters parameters((*bytes)->size() / sizeof(float));
     std::memcpy(parameters.data(), (*bytes)->data(), (*bytes)->size());
-    if (net::blake2b(parameters) != hash) return SharedModel();
+    if (model_hash(parameters) != hash) return SharedModel();
     return std::make_shared<const Parameters>(std::move(parameters));
 }
 
@@ -78,7 +87,7 @@ StorageResult<BlobStore::Opened> BlobStore::open(const std::filesystem::path& di
 }
 
 StorageResult<void> BlobStore::store(const ModelHash& hash, const SharedModel& model) const {
-    CHECK(model && !model->empty() && net::blake2b(*model) == hash);
+    CHECK(model && !model->empty() && model_hash(*model) == hash);
     return write_file(path(hash), {std::as_bytes(std::span(*model))});
 }
 
@@ -87,6 +96,31 @@ StorageResult<SharedModel> BlobStore::load(const ModelHash& hash) const {
     if (model && !*model)
         if (auto removed = remove(hash); !removed) return std::unexpected(removed.error());
     return model;
+}
+
+StorageResult<std::vector<ModelHash>> BlobStore::leaves(const ModelHash& hash) const {
+    std::vector<ModelHash> leaves;
+    std::size_t parameters = 0;
+    for (;;) {
+        const auto part = read_part(path(hash), model_hash.range(limits::parameters_max, leaves.size()));
+        if (!part) return std::unexpected(part.error());
+        if (part->empty()) break;
+        leaves.push_back(model_hash.leaf(*part));
+        parameters += part->size();
+        if (leaves.size() == limits::leaves_max) break;
+    }
+    const bool is_whole = !leaves.empty() && leaves.size() == model_hash.leaf_count(parameters) &&
+                          model_hash.root(leaves, parameters) == hash;
+    if (is_whole) return leaves;
+    if (auto removed = remove(hash); !removed) return std::unexpected(removed.error());
+    return std::vector<ModelHash>();
+}
+
+StorageResult<SharedModel> BlobStore::load_leaf(const ModelHash& hash, std::size_t leaf) const {
+    auto part = read_part(path(hash), model_hash.range(limits::parameters_max, leaf));
+    if (!part) return std::unexpected(part.error());
+    if (part->empty()) return SharedModel();
+    return std::make_shared<const Parameters>(*std::move(part));
 }
 
 StorageResult<void> BlobStore::remove(const ModelHash& hash) const {

@@ -1,10 +1,11 @@
-// Averages by their hash: DIRECTORY/<64 hexadecimal digits>.f32, little-endian floats and nothing else.
+// Averages by their hash (daemon/model_hash.hpp): DIRECTORY/<64 hexadecimal digits>.f32, little-endian floats, nothing else.
 // Immutable once written. No state in memory: every call may run on any thread, beside any other.
 #pragma once
 
 #include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "daemon/storage/files.hpp"
 #include "protocol/types.hpp"
@@ -22,6 +23,10 @@ public:
     StorageResult<void> store(const ModelHash& hash, const SharedModel& model) const;
     // Null: not here, or damaged (then it has been removed). An error: the disk cannot be read.
     StorageResult<SharedModel> load(const ModelHash& hash) const;
+    // The hashes of its leaves, checked against `hash`; reads the file once, leaf by leaf. Empty: as null above.
+    StorageResult<std::vector<ModelHash>> leaves(const ModelHash& hash) const;
+    // One leaf as it is on the disk: whoever asked for it checks it. Null: not here.
+    StorageResult<SharedModel> load_leaf(const ModelHash& hash, std::size_t leaf) const;
     StorageResult<void> remove(const ModelHash& hash) const;  // absent: fine
 
 private:

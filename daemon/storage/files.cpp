@@ -179,6 +179,18 @@ StorageResult<std::optional<FileBytes>> read_file(const std::filesystem::path& f
     return bytes;
 }
 
+StorageResult<std::size_t> read_range(const std::filesystem::path& file, std::uint64_t offset, std::span<std::byte> bytes) {
+    auto opened = open_to_read(file);
+    if (!opened) return std::unexpected(opened.error());
+    if (!opened->descriptor.is_open() || offset >= opened->size_bytes) return 0;
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), opened->size_bytes - offset));
+    if (::lseek(opened->descriptor.number(), static_cast<off_t>(offset), SEEK_SET) < 0)
+        return system_failure("read", file, errno);
+    if (auto read = read_all(opened->descriptor.number(), bytes.first(count), file); !read)
+        return std::unexpected(read.error());
+    return count;
+}
+
 StorageResult<void> write_all(int descriptor, ByteSpan bytes, const std::filesystem::path& file) {
     while (!bytes.empty()) {
         const ssize_t count =

@@ -57,6 +57,9 @@ std::unexpected<StorageError> system_failure(std::string_view verb, const std::f
 // Absent file: no value. Longer than bytes_max: an error, unread.
 StorageResult<std::optional<FileBytes>> read_file(const std::filesystem::path& file, std::size_t bytes_max);
 
+// What the file has from `offset` on, into `bytes`: how many bytes it was, less at the end of the file. Absent file: 0.
+StorageResult<std::size_t> read_range(const std::filesystem::path& file, std::uint64_t offset, std::span<std::byte> bytes);
+
 enum class IfExists { replace, refuse };
 // The pieces one after the other, mode 0600. Leftovers of a crash are called `FILE.new.XXXXXX`.
 StorageResult<void> write_file(const std::filesystem::path& file, const std::vector<ByteSpan>& pieces,

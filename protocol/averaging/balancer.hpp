@@ -18,6 +18,7 @@
 
 #include "protocol/averaging/learned_deadline.hpp"
 #include "protocol/averaging/round_story.hpp"
+#include "protocol/hash_tree.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/output.hpp"
@@ -33,7 +34,7 @@ public:
         std::size_t members = 1;  // m: the voters, as of the last committed record
         double divergence_threshold = 0;
         std::size_t model_count = 0;  // see PeerConfig
-        HashFunction hash = nullptr;
+        HashTree hash;
         Timing timing;
     };
     // What a round stands on: every record up to `base` is applied here, `reference` is in force.

@@ -19,12 +19,47 @@ bool BlobTable::arrived(Instant now, const Blob& blob, bool is_push) {
         });
         undecided_[blob.hash] = blob.round;
     }
-    memory_[blob.hash] = blob.model;
-    if (!durable_.contains(blob.hash) && storing_.insert(blob.hash).second) {
-        ++stores_[blob.hash];
-        output_.commands.push_back(StoreBlob{blob.hash, blob.model});
-    }
+    keep(blob.hash, blob.model);
     return true;
+}
+
+void BlobTable::keep(const ModelHash& hash, const SharedModel& model) {
+    memory_[hash] = model;
+    if (durable_.contains(hash) || !storing_.insert(hash).second) return;
+    ++stores_[hash];
+    output_.commands.push_back(StoreBlob{hash, model});
+}
+
+void BlobTable::arrived(const PeerId& from, const BlobLeaves& message) {
+    const auto fetch = fetches_.find(message.hash);
+    if (fetch == fetches_.end() || !fetch->second.pull) return;
+    if (!fetch->second.pull->arrived(from, message, pulls_)) refuse(from, message.hash, fetch->second);
+}
+
+SharedModel BlobTable::arrived(Instant now, const PeerId& from, const BlobLeaf& message) {
+    const auto fetch = fetches_.find(message.hash);
+    if (fetch == fetches_.end() || !fetch->second.pull) return nullptr;
+    if (!fetch->second.pull->arrived(now, from, message, pulls_)) {
+        refuse(from, message.hash, fetch->second);
+        return nullptr;
+    }
+    SharedModel model = fetch->second.pull->take_whole();
+    if (model == nullptr) return nullptr;
+    fetches_.erase(fetch);
+    keep(message.hash, model);
+    return model;
+}
+
+// It does not hold the model, whatever it says.
+void BlobTable::refuse(const PeerId& from, const ModelHash& hash, Fetch& fetch) {
+    fetch.missing_at.insert(from);
+    output_.refused.push_back({from, "sent a part of model " + hash.text().substr(0, 16) +
+                                         " that is not what its hash says; it is not asked for that model again"});
+}
+
+void BlobTable::busy(Instant now, const PeerId& from, const BlobBusy& message) {
+    const auto fetch = fetches_.find(message.hash);
+    if (fetch != fetches_.end() && fetch->second.pull) fetch->second.pull->busy(now, from, message, pulls_);
 }
 
 void BlobTable::durable(const ModelHash& hash) {
@@ -44,23 +79,30 @@ void BlobTable::loaded(const ModelHash& hash, SharedModel model) {
         durable_.erase(hash);  // damaged: fetched again when it is wanted
 }
 
+void BlobTable::fetch(Instant now, const ModelHash& hash) {
+    const auto [place, is_new] = fetches_.try_emplace(hash, Fetch{now, now, {}, {}, 0, {}, {}});
+    if (is_new && pulls_.tree.leaf_count(pulls_.parameters) > 1) place->second.pull.emplace(hash);
+}
+
 SharedModel BlobTable::want(Instant now, const ModelHash& hash) {
     if (const auto found = memory_.find(hash); found != memory_.end()) return found->second;
     if (durable_.contains(hash)) {
         if (loading_.insert(hash).second) output_.commands.push_back(LoadBlob{hash});
     } else if (!storing_.contains(hash)) {
-        fetches_.try_emplace(hash, Fetch{now, now, {}, {}, 0, {}});
+        fetch(now, hash);
     }
     return nullptr;
 }
 
 void BlobTable::want_durable(Instant now, const ModelHash& hash) {
-    if (!durable_.contains(hash) && !storing_.contains(hash)) fetches_.try_emplace(hash, Fetch{now, now, {}, {}, 0, {}});
+    if (!durable_.contains(hash) && !storing_.contains(hash)) fetch(now, hash);
 }
 
-void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash) {
+void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter) {
     const auto found = fetches_.find(hash);
     if (found == fetches_.end()) return;
+    if (found->second.pull) found->second.pull->missing_at(now, from, pulls_);
+    if (!is_voter) return;
     if (found->second.asked == from) found->second.asked.reset();
     // The last one to say so is asked again after the usual time, not at once: it may be about to store it.
     if (found->second.missing_at.insert(from).second) found->second.due = now;
@@ -80,6 +122,10 @@ void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
     const bool is_anybody_back = !std::ranges::includes(holders_, holders);
     holders_ = holders;
     for (auto& [hash, fetch] : fetches_) {
+        if (fetch.pull) {
+            fetch.pull->advance(now, holders, pulls_, output_.sends);
+            continue;
+        }
         // However patient we have become with those who did not answer, whoever comes back is asked at once.
         if (is_anybody_back) fetch.due = now;
         // Whoever is gone is not waited for.
@@ -103,15 +149,17 @@ void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
 
 std::set<PeerId> BlobTable::awaited() const {
     std::set<PeerId> members;
-    for (const auto& [hash, fetch] : fetches_)
+    for (const auto& [hash, fetch] : fetches_) {
         if (fetch.asked) members.insert(*fetch.asked);
+        if (fetch.pull) fetch.pull->add_awaited(members);
+    }
     return members;
 }
 
 Instant BlobTable::next_deadline() const {
     Instant due = never;
     for (const auto& [hash, fetch] : fetches_)
-        due = std::min(due, fetch.due);
+        due = std::min(due, fetch.pull ? fetch.pull->next_deadline() : fetch.due);
     return due;
 }
 

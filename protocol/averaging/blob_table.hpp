@@ -1,5 +1,6 @@
 // Which models this peer holds beside the log: durable on its disk, or in memory until they are applied. Says what
-// to store, load, fetch and drop; asks one holder after the other for what is missing, in every role.
+// to store, load, fetch and drop. What is missing is fetched in every role: a model of one leaf whole, from one holder after
+// the other; a larger one leaf by leaf from several holders (blob_pull.hpp).
 #pragma once
 
 #include <map>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/averaging/blob_pull.hpp"
 #include "protocol/averaging/learned_deadline.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/log/record_log.hpp"
@@ -17,17 +19,29 @@
 
 namespace parley {
 
+// Of all models of a group.
+struct ModelShape {
+    HashTree tree;
+    std::size_t parameters = 0;
+};
+
 class BlobTable {
 public:
-    BlobTable(std::set<ModelHash> durable, Term term, const Timing& timing)
+    BlobTable(std::set<ModelHash> durable, Term term, const Timing& timing, const ModelShape& shape = {}, const Rng& rng = Rng())
         : durable_(std::move(durable)), fetch_deadline_(timing.fetch_retry, timing.answer_max),
+          pulls_{shape.tree, shape.parameters, LearnedDeadline(timing.fetch_retry, timing.answer_max), rng},
           holder_patience_(timing.holder_patience) {
+        CHECK(shape.tree.leaf_count(shape.parameters) <= limits::leaves_max);
         // Rounds from before this start may still be decided, until a record of a later term is.
         for (const ModelHash& hash : durable_) undecided_[hash] = {term, std::uint64_t(-1)};
     }
 
     // A model that was pushed for `round` or that answers a fetch; its hash is checked. False: nobody wants it.
     bool arrived(Instant now, const Blob& blob, bool is_push);
+    // Answers of a holder that a large model is pulled from. The model, when that was its last leaf.
+    void arrived(const PeerId& from, const BlobLeaves& message);
+    [[nodiscard]] SharedModel arrived(Instant now, const PeerId& from, const BlobLeaf& message);
+    void busy(Instant now, const PeerId& from, const BlobBusy& message);
     void durable(const ModelHash& hash);
     void loaded(const ModelHash& hash, SharedModel model);
     [[nodiscard]] bool is_durable(const ModelHash& hash) const { return durable_.contains(hash); }
@@ -39,11 +53,12 @@ public:
     void want_durable(Instant now, const ModelHash& hash);
 
     // `from` does not hold it. Lost: every other voter has said so since the fetch began; or a majority lacks it, with
-    // us, and those who have not answered have been away for long, for a holder may never come back.
-    void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
+    // us, and those who have not answered have been away for long, for a holder may never come back. What somebody else than a
+    // voter lacks says nothing of who holds it.
+    void missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter = true);
     [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const;
 
-    // Sends due fetches, to the next of `holders` (sorted) in turn.
+    // Sends due fetches, to `holders` (sorted).
     void advance(Instant now, const std::vector<PeerId>& holders);
     [[nodiscard]] Instant next_deadline() const;
     // Holders that were asked and have not answered; all of the `holders` of the last `advance`.
@@ -58,6 +73,7 @@ public:
         std::vector<BlobCommand> commands;
         std::vector<Send> sends;
         std::vector<ModelHash> dropped;
+        std::vector<Refused> refused;
     };
     [[nodiscard]] Output take_output() { return std::exchange(output_, {}); }
 
@@ -69,7 +85,11 @@ private:
         std::optional<PeerId> asked;         // who is to answer
         std::size_t tries = 0;
         std::set<PeerId> missing_at;
+        std::optional<BlobPull> pull;        // of a model of several leaves, in place of `due`, `asked` and `tries`
     };
+    void fetch(Instant now, const ModelHash& hash);
+    void keep(const ModelHash& hash, const SharedModel& model);
+    void refuse(const PeerId& from, const ModelHash& hash, Fetch& fetch);
 
     std::set<ModelHash> durable_;
     std::map<ModelHash, SharedModel> memory_;
@@ -79,6 +99,7 @@ private:
     std::set<ModelHash> loading_;
     std::map<ModelHash, Fetch> fetches_;
     LearnedDeadline fetch_deadline_;
+    BlobPull::Common pulls_;
     Duration holder_patience_;
     std::vector<PeerId> holders_;  // the living others
     Output output_;

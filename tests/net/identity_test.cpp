@@ -139,6 +139,19 @@ BOOST_AUTO_TEST_CASE(a_mistyped_secret_is_told_from_a_wrong_one) {
     BOOST_TEST(!ClusterSecret::parse("parley-identity-" + text.substr(14)).has_value());
 }
 
+// Computed by Python: hashlib.blake2b(struct.pack('<Q', 12) + bytes(range(32)) + bytes(range(32, 64)), digest_size=32,
+// person=b'parley tree node').
+BOOST_AUTO_TEST_CASE(a_node_of_a_hash_tree_is_personalised_blake2b_256) {
+    ModelHash left, right;
+    for (std::size_t i = 0; i < 32; ++i) {
+        left.bytes[i] = static_cast<std::uint8_t>(i);
+        right.bytes[i] = static_cast<std::uint8_t>(32 + i);
+    }
+    BOOST_TEST(blake2b_node(12, left, right).text() == "46e9227924b2b62956f1965bb888378fe8856ece786dee50328210eb691d4e43");
+    BOOST_TEST((blake2b_node(16, left, right) != blake2b_node(12, left, right)));
+    BOOST_TEST((blake2b_node(12, right, left) != blake2b_node(12, left, right)));
+}
+
 // Computed by Python's hashlib.blake2b(digest_size=32).
 BOOST_AUTO_TEST_CASE(the_model_hash_is_blake2b_256_of_little_endian_floats) {
     const HashFunction hash = blake2b;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "protocol/limits.hpp"
+#include "protocol/membership/swim_codec.hpp"
 #include "protocol/random.hpp"
 #include "tests/protocol/support.hpp"
 
@@ -47,6 +48,12 @@ std::vector<Message> samples() {
             TimeoutNow{Term{9}},
             snapshot_sample(),
             ChangeMembers{{Members::Change::revoke, peer(3)}, LogIndex{7}},
+            FetchLeaves{mean.hash},
+            BlobLeaves{mean.hash, {cheap_hash(*parameters), mean.hash}},
+            FetchLeaf{mean.hash, 4095},
+            BlobBusy{mean.hash, {peer(2), peer(5)}},
+            BlobBusy{mean.hash, {}},
+            BlobLeaf{mean.hash, 0, parameters, {}},
             RequestVote{Term{10}, LogIndex{3}, Term{8}, true, DiskId{~std::uint64_t{}}}};
 }
 
@@ -76,6 +83,12 @@ BOOST_AUTO_TEST_CASE(the_wire_form_of_a_vote_request_is_fixed) {
     const Bytes bytes = encode(RequestVote{Term{5}, LogIndex{258}, Term{4}}, cheap_hash);
     const Bytes expected = from_hex({0x96, 17, 5, 0xcd, 1, 2, 4, 0xc2, 0});
     BOOST_TEST((bytes == expected));
+}
+
+// Packets of the membership travel on the control connection as well, and are told by their number.
+BOOST_AUTO_TEST_CASE(no_message_is_taken_for_a_packet) {
+    for (const Message& message : samples())
+        BOOST_TEST(!swim::is_packet(encode(message, cheap_hash)), message_name(message));
 }
 
 // Numbers are never used again: an older peer would take one message for another.
@@ -136,6 +149,46 @@ BOOST_AUTO_TEST_CASE(a_model_that_is_not_what_it_claims_is_refused) {
     BOOST_TEST(decode(flipped, expectation).error().message.contains("hash"));
     const auto lying = encode(Blob{Term{1}, {}, cheap_hash(*model({9})), model({1, 2, 3})}, cheap_hash);
     BOOST_TEST(decode(lying, expectation).error().message.contains("hash"));
+}
+
+// Who sent it must be known to who pulls the model: a wrong leaf is not refused here but told apart.
+BOOST_AUTO_TEST_CASE(a_leaf_arrives_with_the_hash_of_what_is_in_it) {
+    const ModelExpectation leaves_of_two{3, {cheap_hash, nullptr, 2}};
+    const auto read = [&](std::uint32_t leaf, SharedModel parameters) {
+        return decode(encode(BlobLeaf{cheap_hash({}), leaf, std::move(parameters), {}}, leaves_of_two.hash), leaves_of_two);
+    };
+    const auto first = read(0, model({1, 2}));
+    BOOST_REQUIRE(first.has_value());
+    BOOST_TEST((std::get<BlobLeaf>(*first).content == cheap_hash(*model({1, 2}))));
+    BOOST_TEST((*std::get<BlobLeaf>(*first).parameters == Parameters{1, 2}));
+    const auto last = read(1, model({3}));
+    BOOST_TEST((std::get<BlobLeaf>(*last).content == cheap_hash(*model({3}))));
+    const auto infinite = read(1, model({std::numeric_limits<float>::infinity()}));
+    BOOST_TEST(std::get<BlobLeaf>(*infinite).content.is_none());
+}
+
+BOOST_AUTO_TEST_CASE(a_leaf_of_another_length_and_one_that_is_not_there_are_refused) {
+    const ModelExpectation leaves_of_two{3, {cheap_hash, nullptr, 2}};
+    const auto is_read = [&](std::uint32_t leaf, SharedModel parameters) {
+        return decode(encode(BlobLeaf{cheap_hash({}), leaf, std::move(parameters), {}}, leaves_of_two.hash), leaves_of_two)
+            .has_value();
+    };
+    BOOST_TEST(!is_read(0, model({1})));
+    BOOST_TEST(!is_read(0, model({1, 2, 3})));
+    BOOST_TEST(!is_read(1, model({3, 4})));
+    BOOST_TEST(!is_read(1, model({})));
+    BOOST_TEST(!is_read(2, model({})));
+    BOOST_TEST(!decode(encode(FetchLeaf{cheap_hash({}), 4096}, cheap_hash), expectation).has_value());
+    BOOST_TEST(!decode(encode(BlobLeaves{cheap_hash({}), {}}, cheap_hash), expectation).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_leaves_of_the_largest_model_fit_into_a_control_message) {
+    BlobLeaves largest{cheap_hash({}), std::vector<ModelHash>(limits::leaves_max, cheap_hash({}))};
+    Bytes bytes = encode(largest, cheap_hash);
+    BOOST_TEST(bytes.size() < limits::control_message_bytes_max);
+    const auto decoded = decode(bytes, expectation);
+    BOOST_REQUIRE(decoded.has_value());
+    BOOST_TEST((std::get<BlobLeaves>(*decoded).leaves == largest.leaves));
 }
 
 BOOST_AUTO_TEST_CASE(a_balancing_set_is_ordered_and_weighted) {
@@ -207,10 +260,10 @@ BOOST_AUTO_TEST_CASE(control_characters_in_names_are_refused) {
 
 BOOST_AUTO_TEST_CASE(a_hello_of_another_version_is_read_far_enough_to_name_it) {
     Hello theirs;
-    theirs.protocol_version = 3;
+    theirs.protocol_version = Hello{}.protocol_version + 1;
     const auto decoded = decode_hello(encode(theirs));
     BOOST_REQUIRE(decoded.has_value());
-    BOOST_TEST(refusal(Hello{}, *decoded)->contains("version 3"));
+    BOOST_TEST(refusal(Hello{}, *decoded)->contains("version " + std::to_string(theirs.protocol_version)));
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_names_both_values) {

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "protocol/membership/swim_messages.hpp"
 #include "tests/protocol/support.hpp"
 
 using namespace parley;
@@ -97,4 +98,72 @@ BOOST_AUTO_TEST_CASE(a_term_has_room_for_one_round_at_least) {
     PeerConfig config = config_of(1, 3);
     config.rounds_per_term = 0;
     BOOST_TEST(!Peer::create(config, {}, Rng(1), at(0s)).has_value());
+}
+
+// --- a model of several leaves, from this peer's disk -------------------------------------------------------------
+
+namespace {
+
+// Holds a model of two leaves, and everybody else is there.
+struct Holder {
+    SharedModel held = model({1, 2});
+    ModelHash hash;
+    Peer peer;
+
+    static PeerConfig config() {
+        PeerConfig config = config_of(1, 8);
+        config.parameter_count = config.model_count = 2;
+        config.initial_model = model({0, 0});
+        config.hash = HashTree(cheap_hash, cheap_node, 1);
+        return config;
+    }
+    Holder() : hash(config().hash(*held)), peer(make_peer(hash)) {
+        for (const PeerId& other : peers(8)) {
+            if (other == config().self) continue;
+            peer.connected(at(0s), other, "host:7000");
+            swim::Alive alive{other, Incarnation{1}, 1, {}};
+            peer.step(at(0s), other, swim::Transport::datagram, {swim::Gossip{}, {alive}});
+        }
+        static_cast<void>(peer.take_output());
+    }
+    static Peer make_peer(const ModelHash& hash) {
+        PersistedState state;
+        state.blobs = {hash};
+        return *Peer::create(config(), state, Rng(1), at(0s));
+    }
+    PeerOutput answer(std::uint8_t from, const Message& message) {
+        peer.step(at(1s), test::peer(from), message);
+        return peer.take_output();
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(leaves_are_served_from_the_disk_to_four_and_the_fifth_hears_who_else_holds_the_model) {
+    Holder holder;
+    for (std::uint8_t other = 7; other <= 8; ++other)
+        holder.answer(other, Heartbeat{{}, {}, holder.hash});
+    const PeerOutput list = holder.answer(2, FetchLeaves{holder.hash});
+    BOOST_REQUIRE(list.blobs.size() == 1U);
+    BOOST_TEST((std::get<ServeLeaves>(list.blobs.front()).to == peer(2)));
+    for (std::uint8_t number = 2; number < 6; ++number) {
+        const PeerOutput output = holder.answer(number, FetchLeaf{holder.hash, 1});
+        BOOST_REQUIRE(output.blobs.size() == 1U);
+        const auto& serve = std::get<ServeLeaf>(output.blobs.front());
+        BOOST_TEST((serve.to == peer(number) && serve.hash == holder.hash && serve.leaf == 1));
+    }
+    const PeerOutput refused = holder.answer(6, FetchLeaf{holder.hash, 0});
+    BOOST_TEST(refused.blobs.empty());
+    const auto busy = sent<BlobBusy>(refused.sends);
+    BOOST_REQUIRE(busy.size() == 1U);
+    BOOST_TEST((busy.front().first == peer(6)));
+    BOOST_TEST((busy.front().second.holders == std::vector{peer(7), peer(8)}));
+}
+
+BOOST_AUTO_TEST_CASE(leaves_of_a_model_that_is_not_here_are_missing_and_leaves_that_are_none_unanswered) {
+    Holder holder;
+    BOOST_TEST(sent<BlobMissing>(holder.answer(2, FetchLeaf{cheap_hash({}), 0}).sends).size() == 1U);
+    BOOST_TEST(sent<BlobMissing>(holder.answer(2, FetchLeaves{cheap_hash({})}).sends).size() == 1U);
+    const PeerOutput output = holder.answer(2, FetchLeaf{holder.hash, 2});
+    BOOST_TEST((output.blobs.empty() && output.sends.empty()));
 }

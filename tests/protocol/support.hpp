@@ -35,6 +35,15 @@ inline ModelHash cheap_hash(std::span<const float> model) {
     return hash;
 }
 
+// The same for the nodes of a hash tree.
+inline ModelHash cheap_node(std::uint64_t bytes, const ModelHash& left, const ModelHash& right) {
+    std::vector<float> content{static_cast<float>(bytes), 0.5F};
+    for (const ModelHash* child : {&left, &right})
+        for (const std::uint8_t byte : child->bytes)
+            content.push_back(byte);
+    return cheap_hash(content);
+}
+
 inline SharedModel model(std::initializer_list<float> values) { return std::make_shared<const Parameters>(values); }
 
 constexpr Instant at(Duration since_start) { return Instant{} + since_start; }

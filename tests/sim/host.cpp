@@ -9,6 +9,7 @@ namespace parley::sim {
 namespace {
 
 constexpr std::size_t due_again_max = 5;
+constexpr double crash_between_leaves = 0.02;
 constexpr std::int64_t drift_max = 20'000;  // of a clock's rate, in millionths
 
 std::string name_of(std::size_t host) { return "n" + std::to_string(host); }
@@ -49,7 +50,7 @@ void Host::start() {
     config.parameter_count = group_.settings.parameter_count;
     config.model_count = group_.settings.parameter_count;
     config.initial_model = group_.initial_model;
-    config.hash = hash_of;
+    config.hash = group_.settings.tree();
     config.timing = group_.settings.timing;
     config.rounds_per_term = group_.settings.rounds_per_term;
     config.log_kept = group_.settings.log_kept;
@@ -286,7 +287,11 @@ void Host::send_all(const std::vector<Send>& sends) {
             crash_probability = std::max(crash_probability, 0.01);
     }
     if (!group_.crashes_at_worst_instants || !group_.settings.biased || !chance(group_.rng, crash_probability)) return;
-    crash("right after its answer");
+    crash_for_a_while("right after its answer");
+}
+
+void Host::crash_for_a_while(const char* reason) {
+    crash(reason);
     group_.queue.after(uniform_duration(group_.rng, scaled(group_.settings, 2)), [this, life = life_] {
         if (life == life_) start();
     });
@@ -332,7 +337,7 @@ void Host::report(const swim::SwimEvent& event) {
 
 void Host::blob_command(const BlobCommand& command) {
     if (const auto* store = std::get_if<StoreBlob>(&command)) {
-        if (hash_of(*store->model) != store->hash) throw Violation("I3", "a blob is stored under another's hash");
+        if (group_.settings.tree()(*store->model) != store->hash) throw Violation("I3", "a blob is stored under another's hash");
         group_.ledger->blob_made(store->hash, store->model);
     }
     blobs_free_ = std::max(blobs_free_, group_.queue.now()) + exponential(group_.rng, group_.settings.disk_delay);
@@ -355,13 +360,35 @@ void Host::run_blob(const BlobCommand& command) {
         group_.ledger->blob_dropped(number_, drop->hash);
         disk_.blobs.erase(drop->hash);
     } else if (const auto* serve = std::get_if<ServeBlob>(&command)) {
-        const auto place = disk_.blobs.find(serve->hash);
-        Message message = BlobMissing{serve->hash};
-        if (place != disk_.blobs.end())
-            message = Blob{disk_.hard_state.term, RoundId{}, serve->hash, place->second};
-        group_.ledger->sending(number_, host_of(serve->to), message);
-        group_.network.send(number_, host_of(serve->to), message);
+        serve_blob(serve->to, serve->hash, [&](const SharedModel& model) -> Message {
+            return Blob{disk_.hard_state.term, RoundId{}, serve->hash, model};
+        });
+    } else if (const auto* list = std::get_if<ServeLeaves>(&command)) {
+        serve_blob(list->to, list->hash, [&](const SharedModel& model) -> Message {
+            return BlobLeaves{list->hash, group_.settings.tree().leaves(*model)};
+        });
+    } else if (const auto* leaf = std::get_if<ServeLeaf>(&command)) {
+        serve_blob(leaf->to, leaf->hash, [&](const SharedModel& model) -> Message { return leaf_of(*leaf, *model); });
+        if (group_.crashes_at_worst_instants && group_.settings.biased && chance(group_.rng, crash_between_leaves))
+            crash_for_a_while("between two leaves that it serves");
     }
+}
+
+template <class Answer>
+void Host::serve_blob(const PeerId& to, const ModelHash& hash, Answer answer) {
+    const auto place = disk_.blobs.find(hash);
+    const Message message = place == disk_.blobs.end() ? Message(BlobMissing{hash}) : answer(place->second);
+    group_.ledger->sending(number_, host_of(to), message);
+    group_.network.send(number_, host_of(to), message);
+}
+
+// With its content's hash, which the receiver's codec computes where there is one.
+Message Host::leaf_of(const ServeLeaf& command, const Parameters& model) const {
+    const HashTree tree = group_.settings.tree();
+    const HashTree::Range range = tree.range(model.size(), command.leaf);
+    const auto first = model.begin() + static_cast<std::ptrdiff_t>(range.first);
+    const auto part = std::make_shared<const Parameters>(first, first + static_cast<std::ptrdiff_t>(range.count));
+    return BlobLeaf{command.hash, command.leaf, part, tree.leaf(*part)};
 }
 
 // --- the learner --------------------------------------------------------------------------------------

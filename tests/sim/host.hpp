@@ -98,6 +98,10 @@ private:
 
     void blob_command(const BlobCommand& command);
     void run_blob(const BlobCommand& command);
+    template <class Answer>
+    void serve_blob(const PeerId& to, const ModelHash& hash, Answer answer);
+    [[nodiscard]] Message leaf_of(const ServeLeaf& command, const Parameters& model) const;
+    void crash_for_a_while(const char* reason);
     void batch();
     void run(const LearnerCommand& command);
     void write_checkpoint(std::optional<RoundId> snapshot);

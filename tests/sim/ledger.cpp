@@ -49,6 +49,8 @@ Statistics& Statistics::operator+=(const Statistics& other) {
     disks_lost += other.disks_lost;
     faults += other.faults;
     messages += other.messages;
+    leaves += other.leaves;
+    refusals += other.refusals;
     return *this;
 }
 
@@ -72,7 +74,7 @@ Ledger::Ledger(const Settings& settings, SharedModel initial, std::vector<const 
     std::vector<PeerId> founders;
     for (const std::size_t host : group_.voters)
         founders.push_back(make_id(settings_.seed, host));
-    histories_.push_back(History(hash_of(*reference_), Roster::founded_by(founders)).snapshot());
+    histories_.push_back(History(settings_.tree()(*reference_), Roster::founded_by(founders)).snapshot());
 }
 
 void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_input) {
@@ -349,6 +351,8 @@ void Ledger::check_acknowledgement(std::size_t host, const AppendReply& reply) {
 void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
     const Disk& disk = *disks_[host];
     ++statistics_.messages;
+    if (std::holds_alternative<BlobLeaf>(message)) ++statistics_.leaves;
+    if (std::holds_alternative<BlobBusy>(message)) ++statistics_.refusals;
     require(host != to, "messages", "n%zu writes to itself", host);
     if (const auto* request = std::get_if<RequestVote>(&message)) vote(host, request->term, host);
     if (const auto* reply = std::get_if<VoteReply>(&message); reply && reply->granted) vote(host, reply->term, to);
@@ -425,7 +429,7 @@ void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkp
     require(command.index == learner.applied.applied.next(), "I4", name + " is applied out of order or twice");
     const Record& record = committed_[command.index.value - 1];
     if (command.reference != nullptr)
-        require(record.is_reference() && hash_of(*command.reference) == record.average()->hash, "I3",
+        require(record.is_reference() && settings_.tree()(*command.reference) == record.average()->hash, "I3",
                 name + " brings a reference that it does not decide");
     // One that has been replaced meanwhile may be gone: a peer that was away goes straight to the later one.
     if (record.is_reference() && command.reference == nullptr) {
@@ -460,7 +464,7 @@ void Ledger::check_skipped(std::size_t host, const ApplyRecord& command, const C
     }
     const HistorySnapshot& history = histories_[command.index.value];
     if (command.reference != nullptr)
-        require(history.reference > learner.applied.applied && hash_of(*command.reference) == history.reference_hash, "I3",
+        require(history.reference > learner.applied.applied && settings_.tree()(*command.reference) == history.reference_hash, "I3",
                 name + " bring a reference that they do not decide");
     else if (history.reference > learner.applied.applied)
         require(history.reference < reference_index_, "I3", name + " are applied without the reference in force");
@@ -477,7 +481,7 @@ void Ledger::renewing(std::size_t host, const ApplyRecord& command) const {
     require(command.reference != nullptr, "I3", "n%zu renews no reference", host);
     std::size_t index = command.index.value;
     while (index > 0 && !committed_[index - 1].is_reference()) --index;
-    require(index == 0 || hash_of(*command.reference) == committed_[index - 1].average()->hash, "I3",
+    require(index == 0 || settings_.tree()(*command.reference) == committed_[index - 1].average()->hash, "I3",
             "n%zu renews a reference that is not in force", host);
 }
 
@@ -489,7 +493,7 @@ void Ledger::moving(std::size_t host, const ApplyRecord& command, const Average&
     require(std::count(learner.rounds.begin(), learner.rounds.end(), average.round) == 0, "I4",
             name + " is in the weights already");
     require(command.average != nullptr && command.snapshot != nullptr, "I5", name + ": average or snapshot missing");
-    require(hash_of(*command.average) == average.hash, "I7", name + " brings another average");
+    require(settings_.tree()(*command.average) == average.hash, "I7", name + " brings another average");
     const auto& snapshots = snapshots_[average.round];
     const auto snapshot = snapshots.find(host);
     require(snapshot != snapshots.end() && *snapshot->second == *command.snapshot, "I7",

@@ -31,6 +31,8 @@ struct Statistics {
     std::uint64_t disks_lost = 0;
     std::uint64_t faults = 0;
     std::uint64_t messages = 0;
+    std::uint64_t leaves = 0;           // of models, sent to who pulls them
+    std::uint64_t refusals = 0;         // by holders that serve as many as they can
 
     Statistics& operator+=(const Statistics& other);
 };

@@ -10,6 +10,7 @@ constexpr std::size_t record_bytes = 60;
 
 struct WireBytes {
     std::size_t model_bytes;
+    std::size_t parameter_count;
 
     std::size_t operator()(const Append& message) const {
         std::size_t bytes = frame_bytes;
@@ -25,14 +26,18 @@ struct WireBytes {
     std::size_t operator()(const Heartbeat&) const { return frame_bytes + id_bytes; }
     std::size_t operator()(const Contribution&) const { return model_bytes; }
     std::size_t operator()(const Blob&) const { return model_bytes; }
+    std::size_t operator()(const BlobLeaves& message) const { return frame_bytes + message.leaves.size() * id_bytes; }
+    std::size_t operator()(const BlobLeaf& message) const {
+        return model_bytes * message.parameters->size() / parameter_count;
+    }
     template <class Other>
     std::size_t operator()(const Other&) const { return frame_bytes; }
 };
 
 }  // namespace
 
-std::size_t wire_bytes(const Message& message, std::size_t model_bytes) {
-    return std::visit(WireBytes{model_bytes}, message);
+std::size_t wire_bytes(const Message& message, const Settings& settings) {
+    return std::visit(WireBytes{settings.model_bytes, settings.parameter_count}, message);
 }
 
 }  // namespace parley::sim

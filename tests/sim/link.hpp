@@ -8,6 +8,7 @@
 
 #include "protocol/membership/swim_messages.hpp"
 #include "protocol/messages.hpp"
+#include "tests/sim/settings.hpp"
 
 namespace parley::sim {
 
@@ -81,6 +82,6 @@ struct Link {
 };
 
 // Bytes on the wire, without encoding. Of a model those that the settings pretend it has.
-std::size_t wire_bytes(const Message& message, std::size_t model_bytes);
+std::size_t wire_bytes(const Message& message, const Settings& settings);
 
 }  // namespace parley::sim

@@ -15,10 +15,10 @@ constexpr double slow_link_rate = 0.125;   // of the usual one
 
 // What the receiver makes of the bytes that the sender wrote.
 Message through_codec(const Settings& settings, const Message& message) {
-    const Bytes bytes = encode(message, hash_of);
-    Result<Message> decoded = decode(bytes, {settings.parameter_count, hash_of});
+    const Bytes bytes = encode(message, settings.tree());
+    Result<Message> decoded = decode(bytes, {settings.parameter_count, settings.tree()});
     if (!decoded) throw Violation("codec", decoded.error().message + " in " + describe(message));
-    if (encode(*decoded, hash_of) != bytes)
+    if (encode(*decoded, settings.tree()) != bytes)
         throw Violation("codec", describe(message) + " became " + describe(*decoded));
     return std::move(*decoded);
 }
@@ -73,7 +73,7 @@ void Network::send(std::size_t from, std::size_t to, const Message& message) {
     Link& way = link(from, to);
     if (!way.session) return;
     const Lane lane = is_bulk(message) ? Lane::bulk : Lane::control;
-    const std::size_t bytes = wire_bytes(message, settings_.model_bytes);
+    const std::size_t bytes = wire_bytes(message, settings_);
     if (way.blocked || overflows(from, to, lane, bytes)) return;
     transmit(std::make_shared<Parcel>(from, to, lane, way.lanes[static_cast<std::size_t>(lane)], bytes,
                                       settings_.through_codec ? through_codec(settings_, message) : message),

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "tests/sim/transcript.hpp"
+
 namespace parley::sim {
 
 bool chance(Rng& rng, double probability) { return uniform_unit(rng) < probability; }
@@ -78,15 +80,19 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     }
     // Not both: of a group that shrinks to two members one may be the one without its disk.
     settings.disks_fail = settings.members >= 3 && !settings.members_change && chance(rng, 0.6);
+    // One leaf in a third of the runs, else three to eight.
+    if (chance(rng, 2.0 / 3)) settings.leaf_parameters = 1 + uniform_below(rng, 3);
     return settings;
 }
+
+HashTree Settings::tree() const { return {hash_of, node_hash_of, leaf_parameters}; }
 
 std::string Settings::text() const {
     std::array<char, 512> text{};
     std::snprintf(text.data(), text.size(),
                   "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
-                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu",
+                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu leaf=%zu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "", disks_fail ? " disks-fail" : "",
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
@@ -94,7 +100,7 @@ std::string Settings::text() const {
                   static_cast<long long>(fault_interval.count()), static_cast<long long>(latency.count()),
                   static_cast<long long>(slow_link.count()), bytes_per_second / 1e6, control_queue_bytes,
                   bulk_queue_models, datagram_queue, static_cast<unsigned long long>(rounds_per_term),
-                  log_kept.records);
+                  log_kept.records, leaf_parameters);
     return text.data();
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/hash_tree.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/random.hpp"
 #include "protocol/timing.hpp"
@@ -26,6 +27,7 @@ struct Settings {
     bool through_codec = true;         // every message is encoded and decoded on its way
     bool sparse_seeds = false;         // hosts know the address of the first one only
     std::size_t parameter_count = 8;
+    std::size_t leaf_parameters = 8;   // of a leaf of the model's hash tree
     double divergence_threshold = 0.5;
     std::size_t check_period = 3;      // batches between two reports of the distance
     Duration batch{};                  // mean time of one
@@ -48,6 +50,7 @@ struct Settings {
     double crash_at_persist = 0;       // probability, per output that persists something
 
     [[nodiscard]] std::size_t founding() const { return founders == 0 ? members : founders; }
+    [[nodiscard]] HashTree tree() const;
     std::string text() const;          // one line
 };
 

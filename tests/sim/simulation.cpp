@@ -155,7 +155,7 @@ void Simulation::require_agreement() {
                 text_of("applied %llu of %llu", static_cast<unsigned long long>(learner.applied.applied.value),
                         static_cast<unsigned long long>(status.commit.value)));
         require(*learner.reference == ledger_->reference(), number, "another reference");
-        require(status.reference_hash == hash_of(*learner.reference), number, "reports another reference");
+        require(status.reference_hash == settings_.tree()(*learner.reference), number, "reports another reference");
         require(status.violations == ledger_->violations(), number, "another violation counter");
         require(!learner.applied.pending ||
                     learner.applied.pending->round.term.value + snapshot_terms_max >= status.term.value,

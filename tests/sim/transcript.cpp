@@ -99,6 +99,15 @@ struct Fingerprint {
     std::uint64_t operator()(const ChangeMembers& m) const {
         return of({17, static_cast<std::uint64_t>(m.wanted.change), host_of(m.wanted.member), m.known.value});
     }
+    std::uint64_t operator()(const FetchLeaves& m) const { return of({28, of(m.hash)}); }
+    std::uint64_t operator()(const BlobLeaves& m) const { return of({29, of(m.hash), m.leaves.size()}); }
+    std::uint64_t operator()(const FetchLeaf& m) const { return of({30, of(m.hash), m.leaf}); }
+    std::uint64_t operator()(const BlobBusy& m) const {
+        std::uint64_t holders = 0;
+        for (const PeerId& id : m.holders) holders |= std::uint64_t{1} << host_of(id);
+        return of({31, of(m.hash), holders});
+    }
+    std::uint64_t operator()(const BlobLeaf& m) const { return of({32, of(m.hash), m.leaf, of(m.content)}); }
 };
 
 struct Describe {
@@ -158,6 +167,21 @@ struct Describe {
     }
     std::string operator()(const BlobMissing& message) const {
         return "blob_missing " + message.hash.text().substr(0, 8);
+    }
+    std::string operator()(const FetchLeaves& message) const {
+        return "fetch_leaves " + message.hash.text().substr(0, 8);
+    }
+    std::string operator()(const BlobLeaves& message) const {
+        return text_of("blob_leaves %s, %zu", message.hash.text().substr(0, 8).c_str(), message.leaves.size());
+    }
+    std::string operator()(const FetchLeaf& message) const {
+        return text_of("fetch_leaf %s %u", message.hash.text().substr(0, 8).c_str(), message.leaf);
+    }
+    std::string operator()(const BlobBusy& message) const {
+        return text_of("blob_busy %s, %zu others", message.hash.text().substr(0, 8).c_str(), message.holders.size());
+    }
+    std::string operator()(const BlobLeaf& message) const {
+        return text_of("blob_leaf %s %u", message.hash.text().substr(0, 8).c_str(), message.leaf);
     }
     std::string operator()(const Contribution& message) const {
         return text_of("contribution term=%llu round=%s", number(message.term.value),
@@ -279,6 +303,16 @@ ModelHash hash_of(std::span<const float> parameters) {
     std::array<std::uint64_t, 4> lanes{1, 2, 3, 4};
     for (const float parameter : parameters)
         for (std::uint64_t& lane : lanes) lane = scrambled(lane ^ std::bit_cast<std::uint32_t>(parameter));
+    ModelHash hash;
+    std::memcpy(hash.bytes.data(), lanes.data(), hash.bytes.size());
+    return hash;
+}
+
+ModelHash node_hash_of(std::uint64_t bytes, const ModelHash& left, const ModelHash& right) {
+    std::array<std::uint64_t, 4> lanes{5, 6, 7, 8};
+    for (const ModelHash* child : {&left, &right})
+        for (const std::uint8_t byte : child->bytes)
+            for (std::uint64_t& lane : lanes) lane = scrambled(lane ^ byte ^ bytes << 8U);
     ModelHash hash;
     std::memcpy(hash.bytes.data(), lanes.data(), hash.bytes.size());
     return hash;

@@ -64,5 +64,6 @@ inline std::size_t host_of(const PeerId& id) { return id.bytes.back(); }
 
 // A quick stand-in for BLAKE2b: four 64-bit lanes over the bits of the floats.
 ModelHash hash_of(std::span<const float> parameters);
+ModelHash node_hash_of(std::uint64_t bytes, const ModelHash& left, const ModelHash& right);
 
 }  // namespace parley::sim

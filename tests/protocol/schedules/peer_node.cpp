@@ -118,6 +118,8 @@ void PeerNode::run(Instant now, const BlobCommand& command) {
         const auto found = disk_.blobs.find(serve->hash);
         if (found == disk_.blobs.end()) return send_(serve->to, BlobMissing{serve->hash});
         send_(serve->to, Blob{disk_.state.hard_state.term, RoundId{}, serve->hash, found->second});
+    } else {
+        CHECK(!"a model of one parameter has one leaf");
     }
 }
 
