@@ -68,8 +68,7 @@ bool Peer::Machines::holds_reference(const PeerId& id) const {
 void Peer::Machines::connected(Instant now, const PeerId& id, const std::string& address) {
     // Gossip may tell members of a newcomer that nobody has let in yet: for them the group decides who is known.
     const bool is_inside = history.roster().is_member(config.self);
-    const bool is_known = is_inside ? history.roster().is_member(id) || raft.roster().is_member(id)
-                                    : membership.swim().table().find(id) != nullptr;
+    const bool is_known = membership.swim().table().find(id) != nullptr && (!is_inside || history.roster().is_member(id));
     // Members it has never heard of are where a newcomer begins.
     if (!is_known && standing() == Standing::newcomer) membership.enroll(now, id, {});
     if (is_known || standing() == Standing::newcomer) return membership.connected(now, id, address);
