@@ -50,6 +50,7 @@ try "" "--seconds 4 --seconds 60" freeze
 try "--times 3" "" restart
 try "" "" all
 try "" "--seconds 60" partition
+try "" "--seconds 30" minority
 try "" "--seconds 45" one-way
 try "" "--seconds 45" udp-blocked
 try "--minutes 10" "--minutes 2" soak

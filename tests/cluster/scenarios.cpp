@@ -55,6 +55,7 @@ const std::vector<Scenario>& scenarios() {
         {"soak", "20 peers that all train as fast as they can", soak},
         {"lifeguard-cycle", "40 peers, 8 of them mostly stopped for 90 s", lifeguard_cycle},
         {"partition", "20 peers in two halves that do not reach one another; needs root", partition},
+        {"minority", "5 peers, two of them on their own; needs root", minority},
         {"one-way", "what one sends to another is lost; needs root", one_way},
         {"udp-blocked", "no datagram reaches anybody; needs root", udp_blocked},
         {"serf-kill", "kill, with agents of Debian's serf", serf_kill},

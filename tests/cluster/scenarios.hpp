@@ -42,6 +42,8 @@ Report smoke(const TrialOptions& options);
 Report partition(const TrialOptions& options);
 Report one_way(const TrialOptions& options);
 Report udp_blocked(const TrialOptions& options);
+// scenarios_minority.cpp
+Report minority(const TrialOptions& options);
 // serf.cpp
 Report serf_kill(const TrialOptions& options);
 Report serf_cycle(const TrialOptions& options);

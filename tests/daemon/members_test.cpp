@@ -33,6 +33,11 @@ std::string standing_of(const DemoPeer& peer) {
     return status.is_null() ? "" : status["group"]["standing"].get<std::string>();
 }
 
+void kill_and_wait(DemoPeer& peer) {
+    peer.process.signal(SIGKILL);
+    BOOST_REQUIRE(peer.process.wait_until(std::chrono::steady_clock::now() + 5s));
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_newcomer_votes_and_whoever_is_removed_is_fenced) {
@@ -73,4 +78,37 @@ BOOST_AUTO_TEST_CASE(a_group_of_one_becomes_two_and_one_again) {
     });
     check_ends(parley_with({"leave", "--socket", peers[0].config.peer.control_socket.string()}), exit_failure,
                "the only voter");
+}
+
+// What README says a person does whose state directory is damaged: all but the key goes.
+BOOST_AUTO_TEST_CASE(a_peer_that_lost_its_disk_is_fenced_and_taken_in_anew) {
+    const auto group = start_group(3, [](std::size_t, Config&) {});
+    std::vector<DemoPeer>& peers = group->peers();
+    require_within(60s, *group, "three rounds everywhere", [&] {
+        return std::ranges::all_of(peers, [](const DemoPeer& peer) {
+            const json status = status_of(peer);
+            return !status.is_null() && status["rounds"]["full"].get<int>() + status["rounds"]["partial"].get<int>() >= 3;
+        });
+    });
+    const std::uint64_t commit = status_of(peers[0])["group"]["commit"].get<std::uint64_t>();
+    DemoPeer& lost = peers[2];
+    kill_and_wait(lost);
+    for (const char* name : {"log", "starts", "blobs", "checkpoint", "checkpoint.previous", "members.json"})
+        std::filesystem::remove_all(lost.config.peer.state_directory / name);
+    BOOST_REQUIRE(lost.start_again().has_value());
+    require_within(60s, *group, "it is a voter again, with everything decided", [&] {
+        const json status = status_of(lost);
+        return !status.is_null() && status["group"]["standing"] == "voter" && voters_at(lost) == 3 &&
+               status["group"]["commit"].get<std::uint64_t>() > commit && status["alarms"]["count"].get<int>() >= 1;
+    });
+    BOOST_TEST(log_of(lost).contains("FENCED"));
+    BOOST_TEST(log_of(peers[0]).contains("demote"));
+    // It votes: without one of the others there is still a majority.
+    kill_and_wait(peers[1]);
+    require_within(40s, *group, "the two others decide", [&] {
+        const json first = status_of(peers[0]);
+        const json third = status_of(lost);
+        return !first.is_null() && !third.is_null() && first["group"]["quorum"] == true && third["group"]["quorum"] == true &&
+               first["group"]["commit"].get<std::uint64_t>() > commit + 8;
+    });
 }

@@ -76,6 +76,8 @@ public:
     [[nodiscard]] const Group& members() const { return group_; }
     // It was removed once, lost its disk or came later: its part in a round may be lost, or it begins from the reference.
     [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host) || host >= settings_.founding(); }
+    // Of every term that had one.
+    [[nodiscard]] const std::map<Term, std::size_t>& coordinators() const { return coordinators_; }
     [[nodiscard]] std::uint64_t violations() const { return violations_; }
 
 private:
