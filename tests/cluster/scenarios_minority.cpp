@@ -68,7 +68,7 @@ Row minority_row(Namespaces& network, Cluster& cluster, double seconds, Report& 
     Side few;
     Side many;
     for (const std::size_t member : cluster.everybody())
-        (member < peers / 2 ? few : many).members.insert(member);
+        (member < peers / 2 ? few : many).members.push_back(member);
     network.split();
     const double split_at = now();
     // Its coordinator may have been among the few, and is forgotten after an election timeout.

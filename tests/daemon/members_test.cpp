@@ -1,4 +1,6 @@
 // The group changes while it runs, with real daemons: one joins by a seed alone and votes, one is removed and says so.
+#include <csignal>
+
 #include "daemon/exit_codes.hpp"
 #include "net/identity.hpp"
 #include "tests/daemon/processes.hpp"

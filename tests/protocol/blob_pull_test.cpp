@@ -73,12 +73,12 @@ struct Bench {
                                                              content.begin() + static_cast<long>(range.first + range.count));
         return {hash, number, part, cheap_hash(*part)};
     }
-    void send(const PeerId& from, const BlobLeaf& message) {
+    void send(const PeerId from, const BlobLeaf& message) {  // a copy: `asked` forgets its own
         asked.erase(from);
         if (SharedModel model = blobs.arrived(now, from, message)) whole = std::move(model);
         advance_keeping();
     }
-    void send_leaf(const PeerId& from) { send(from, leaf(asked.at(from))); }
+    void send_leaf(const PeerId from) { send(from, leaf(asked.at(from))); }
     void advance_keeping() {
         BlobTable::Output before = blobs.take_output();
         advance();
