@@ -10,6 +10,7 @@ namespace {
 
 constexpr double death_seconds_max = 120;
 constexpr double return_seconds_max = 180;
+constexpr double decide_seconds_goal = 60;
 constexpr double settle_seconds = 2;  // for what happens a little after the last change
 constexpr std::size_t seeds_kept = 2;
 
@@ -80,9 +81,20 @@ std::string new_address() {
     return fmt::format("127.0.0.1:{}", ports->front());
 }
 
+// The last decided record that everybody knows, or the last that anybody knows.
+std::uint64_t decided(const Cluster& cluster, bool by_everybody) {
+    std::vector<std::uint64_t> known;
+    for (const std::size_t member : cluster.everybody()) {
+        const json status = cluster.status_of(member);
+        known.push_back(status.is_null() ? 0 : status.at("group").at("commit").get<std::uint64_t>());
+    }
+    return by_everybody ? std::ranges::min(known) : std::ranges::max(known);
+}
+
 // `moved` are those that get a new port; the others keep theirs.
 Row restart_members(Cluster& cluster, const Members& killed, const Members& moved, Report& report) {
     const double begin = now();
+    const std::uint64_t before = decided(cluster, false);
     cluster.kill(killed);
     for (const std::size_t member : killed)
         cluster.restart(member, is_among(moved, member) ? new_address() : "");
@@ -91,6 +103,9 @@ Row restart_members(Cluster& cluster, const Members& killed, const Members& move
     const double alive_at = now();
     const bool has_addresses = cluster.poll_until(return_seconds_max, [&] { return is_whole(cluster); });
     const double whole_at = now();
+    const bool decides = cluster.poll_until(decide_seconds_goal, [&] { return decided(cluster, true) > before; });
+    const double decided_at = now();
+    report.claim(decides, fmt::format("within {} s all know a decision that is new, and everything decided before", decide_seconds_goal));
     report.claim(all_alive, "all see all alive after the restart");
     report.claim(has_addresses, "all know all addresses after the restart");
     const Members others = cluster.all_but(killed);
@@ -102,6 +117,7 @@ Row restart_members(Cluster& cluster, const Members& killed, const Members& move
             {"at new ports", moved.size()},
             {"all alive, s", all_alive ? json(alive_at - started_at) : json()},
             {"all addresses, s", has_addresses ? json(whole_at - started_at) : json()},
+            {"decide again, s", decides ? json(decided_at - started_at) : json()},
             {"false deaths", deaths.incidents}};
 }
 
