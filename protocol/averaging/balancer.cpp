@@ -125,7 +125,6 @@ void Balancer::step(Instant now, const PeerId& from, const Contribution& message
 
 void Balancer::refuse(Instant now, const PeerId& from, RoundId id) {
     if (!round_ || round_->id != id || round_->stage != Stage::collect || !round_->asked.contains(from)) return;
-    notices_.erase(from);  // it says so again when it could take part: asked at once it would refuse at once
     if (!round_->answers.contains(from)) give_up(now, from, AnswerState::refused);
     settle_if_complete(now);
 }

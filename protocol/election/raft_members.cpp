@@ -22,11 +22,9 @@ Raft::Ballot Raft::own_ballot() const {
 // Who has lost its disk does not know what it has promised. It cannot tell that from never having been here, so a disk that no log
 // names has a voice only in the very first election: `last_index` of the candidate's log is 0, and so is that of its own.
 bool Raft::may_vote(LogIndex last_index, DiskId asked) const {
-    const DiskId enrolled = roster().disk(config_.self);
-    const DiskId decided = rosters_.at(commit_).disk(config_.self);  // the latest change may be our own removal
-    const auto is_ours = [this](DiskId disk) { return disk == config_.disk; };
-    if (config_.disk == DiskId{} || is_ours(asked) || is_ours(enrolled) || is_ours(decided)) return true;
-    if (enrolled != DiskId{} || decided != DiskId{}) return false;
+    if (config_.disk == DiskId{} || asked == config_.disk) return true;
+    if (rosters_.has_named(config_.self, config_.disk)) return true;  // the latest change may be our own removal
+    if (roster().disk(config_.self) != DiskId{}) return false;
     return vote_.is_founder || (last_index == LogIndex{} && log_.last_index() == LogIndex{});
 }
 

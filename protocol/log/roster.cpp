@@ -125,6 +125,10 @@ void Rosters::appended(LogIndex index, const Record& record) {
     by_index_[index] = std::move(next);
 }
 
+bool Rosters::has_named(const PeerId& id, DiskId disk) const {
+    return std::ranges::any_of(by_index_, [&](const auto& entry) { return entry.second.disk(id) == disk; });
+}
+
 void Rosters::settled(LogIndex index) {
     by_index_.erase(by_index_.begin(), std::prev(by_index_.upper_bound(index)));
 }

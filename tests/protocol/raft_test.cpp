@@ -318,6 +318,25 @@ BOOST_AUTO_TEST_CASE(a_snapshot_that_no_coordinator_makes_is_refused) {
     BOOST_TEST(after(base(7, 3)).refused.empty());
 }
 
+// A voter that does not know that it lost its disk would say yes.
+BOOST_AUTO_TEST_CASE(votes_from_another_disk_than_the_enrolled_one_do_not_count) {
+    const auto enrolment = [](std::uint8_t voter, std::uint64_t disk) {
+        return Record{Term{1}, Members{Members::Change::enroll, peer(voter), DiskId{disk}}};
+    };
+    for (const std::uint64_t disk : {12U, 99U}) {
+        Raft raft({peer(1), peers(3), Timing{}, DiskId{11}}, {Term{1}, std::nullopt},
+                  RecordLog({noop(1), enrolment(1, 11), enrolment(2, 12)}), LogIndex{3}, Rng(1), at(0s));
+        raft.advance(at(20s));
+        BOOST_TEST((raft.role() == Role::precandidate));
+        raft.step(at(20s), peer(2), PreVoteReply{Term{2}, true, DiskId{disk}});
+        BOOST_TEST((raft.role() == (disk == 12 ? Role::candidate : Role::precandidate)));
+        raft.step(at(20s), peer(3), PreVoteReply{Term{2}, true, DiskId{13}});  // nobody has said which one it has
+        BOOST_TEST((raft.role() == Role::candidate));
+        raft.step(at(20s), peer(2), VoteReply{Term{2}, true, DiskId{disk}});
+        BOOST_TEST((raft.role() == (disk == 12 ? Role::coordinator : Role::candidate)));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_group_of_a_snapshot_is_the_group_from_then_on) {
     HistorySnapshot history = base(7, 3);
     history.roster = {{peer(1), peer(2)}, {peer(4)}, {}, {peer(3)}};
