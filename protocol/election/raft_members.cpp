@@ -9,8 +9,7 @@ namespace parley {
 // One whose removal is not committed may still be needed to commit it: with the record on its disk alone, nobody else
 // gets its vote (thesis 4.2.2).
 bool Raft::may_stand() const {
-    if (!may_vote(log_.last_index(), {})) return false;
-    return is_voter(config_.self) || (rosters_.changed() > commit_ && rosters_.at(commit_).is_voter(config_.self));
+    return may_vote(log_.last_index(), {}) && rosters_.has_had_voter(config_.self);
 }
 
 Raft::Ballot Raft::own_ballot() const {

@@ -125,6 +125,10 @@ void Rosters::appended(LogIndex index, const Record& record) {
     by_index_[index] = std::move(next);
 }
 
+bool Rosters::has_had_voter(const PeerId& id) const {
+    return std::ranges::any_of(by_index_, [&](const auto& entry) { return entry.second.is_voter(id); });
+}
+
 bool Rosters::has_named(const PeerId& id, DiskId disk) const {
     return std::ranges::any_of(by_index_, [&](const auto& entry) { return entry.second.disk(id) == disk; });
 }

@@ -61,6 +61,8 @@ public:
     [[nodiscard]] const Roster& latest() const { return by_index_.rbegin()->second; }
     // Of the MEMBERS record that made the latest; not after the base, when there was none since.
     [[nodiscard]] LogIndex changed() const { return by_index_.rbegin()->first; }
+    // In any of them.
+    [[nodiscard]] bool has_had_voter(const PeerId& id) const;
     // By any of them: this disk has a voice for this peer.
     [[nodiscard]] bool has_named(const PeerId& id, DiskId disk) const;
     // As of a record that is not before the last one settled.
