@@ -156,7 +156,11 @@ void Peer::Machines::propose_members() {
         Roster after = roster;
         after.apply(change);
         const auto holders = std::ranges::count_if(
-            after.voters, [this, &after](const PeerId& id) { return holds_reference(id) && after.is_voter_on(id, raft.disk_of(id)); });
+            after.voters, [this, &after](const PeerId& id) {
+                // One whose disk nobody knows may not vote yet.
+                const DiskId voting = after.disk(id);
+                return holds_reference(id) && voting != DiskId{} && voting == raft.disk_of(id);
+            });
         return change.change == Members::Change::admit || static_cast<std::size_t>(holders) >= after.majority();
     };
     // Its word does not count: it is taken in anew, as it is.
