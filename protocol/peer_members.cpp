@@ -106,6 +106,11 @@ void Peer::Machines::members_decided(Instant now, LogIndex index, const Members&
     if (id == config.self) return;
     if (!history.roster().is_member(id)) return member_went(now, id);
     if (change.change == Members::Change::admit) member_came(now, id);
+    // What it had said may have been of a disk that is lost: it says it again before it is promoted.
+    if (change.change == Members::Change::demote) {
+        applied_by.erase(id);
+        reference_by.erase(id);
+    }
 }
 
 // The group is another one than `before` without a record that says how: at the start, and after a snapshot of the log.

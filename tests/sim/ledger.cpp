@@ -209,12 +209,11 @@ void Ledger::change_group(LogIndex index, const Members& change) {
             break;
         case Members::Change::promote:
             require(was_joining, "members", name + ", who is not joining");
-            require(disks_[host]->last_index().next() >= index, "members", name + ", who has not caught up");
-            require(reference_index_.value == 0 ||
-                        disks_[host]->blobs.contains(committed_[reference_index_.value - 1].average()->hash),
-                    "members", name + ", who lacks the reference");
+            // The disk may have been lost since it was heard: then the promotion is of that one, and void.
+            require(has_caught_up(index, *disks_[host]) || (lost_disks_.contains(host) && has_caught_up(index, lost_disks_.at(host))),
+                    "members", name + ", who lacks records or the reference");
             group_.voters.insert(host);
-            lost_disks_.erase(host);
+            if (change.disk == disks_[host]->hard_state.disk) lost_disks_.erase(host);
             break;
         case Members::Change::demote:
             require(was_voter, "members", name + ", who is no voter");
@@ -234,6 +233,12 @@ void Ledger::change_group(LogIndex index, const Members& change) {
     require(!group_.voters.empty(), "members", name + ": nobody is left");
     const std::size_t left = reference_index_.value == 0 ? majority() : holders(committed_[reference_index_.value - 1].average()->hash);
     require(left >= majority(), "I3", name + ": a majority of those who stay lacks the reference");
+}
+
+// All records before this one, and the reference in force.
+bool Ledger::has_caught_up(LogIndex index, const Disk& disk) const {
+    return disk.last_index().next() >= index &&
+           (reference_index_ == LogIndex{} || disk.blobs.contains(committed_[reference_index_.value - 1].average()->hash));
 }
 
 // Every peer that has all records sees the same group.

@@ -74,8 +74,9 @@ public:
         bool operator==(const Group&) const = default;
     };
     [[nodiscard]] const Group& members() const { return group_; }
-    // It was removed once, lost its disk or came later: its part in a round may be lost, or it begins from the reference.
-    [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host) || host >= settings_.founding(); }
+    // It was removed once or came later: its part in a round may be lost, or it begins from the reference. With a disk the only copy
+    // of somebody else's average may be lost.
+    [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host) || host >= settings_.founding() || statistics_.disks_lost > 0; }
     // Of every term that had one.
     [[nodiscard]] const std::map<Term, std::size_t>& coordinators() const { return coordinators_; }
     [[nodiscard]] std::uint64_t violations() const { return violations_; }
@@ -88,6 +89,7 @@ private:
     void check_skipped(std::size_t host, const ApplyRecord& command, const Checkpoint& learner);
     void change_group(LogIndex index, const Members& change);
     void check_group(std::size_t host, const Peer& peer) const;
+    [[nodiscard]] bool has_caught_up(LogIndex index, const Disk& disk) const;
     void check_average(LogIndex index, const Record& record);
     void check_mean(const Average& average, const Parameters& model) const;
     void check_acknowledgement(std::size_t host, const AppendReply& reply);
