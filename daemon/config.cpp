@@ -130,6 +130,9 @@ void read_averaging(ConfigReader& reader, AveragingSettings& averaging) {
                 {.min = 0, .max = 1e12, .above = true});
     averaging.check_period = static_cast<std::uint32_t>(
         reader.integer("averaging.check_period", averaging.check_period, 1, 1'000'000));
+    static constexpr std::array<std::pair<std::string_view, Weighting>, 2> weightings{
+        {{"equal", Weighting::equal}, {"samples", Weighting::samples}}};
+    reader.choice<Weighting>("averaging.weighting", averaging.weighting, weightings);
 }
 
 void set_defaults(Config& config, const std::filesystem::path& base, const ConfigEnvironment& environment) {

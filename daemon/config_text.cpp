@@ -88,6 +88,7 @@ std::string to_toml(const Config& config) {
     out << "\n[averaging]\n";
     line("divergence_threshold", real_text(config.averaging.divergence_threshold));
     line("check_period", std::to_string(config.averaging.check_period));
+    text("weighting", weighting_name(config.averaging.weighting));
     return std::move(out).str();
 }
 

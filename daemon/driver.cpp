@@ -46,6 +46,7 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .known = recovered.known,
             .boot = drawn(),
             .divergence_threshold = config.averaging.divergence_threshold,
+            .weighting = config.averaging.weighting,
             .parameter_count = recovered.initial_model->size(),
             .model_count = recovered.learner.parameter_count(),
             .initial_model = recovered.initial_model,
@@ -126,7 +127,7 @@ Driver::Driver(asio::io_context& io, const Config& config, Recovered recovered, 
       parameter_count_(recovered.learner.parameter_count()),
       state_(std::move(recovered.state)),
       peer_(std::move(peer)),
-      trainer_(std::move(recovered.learner), trainer_config(config), recovered.persisted.applied,
+      trainer_(std::move(recovered.learner), trainer_config(config), recovered.persisted.applied, std::move(recovered.marks),
                recovered.reference, [this] { asio::post(io_, [this] { take_news(); }); }),
       feed_(std::move(feed)),
       storage_worker_(io),
@@ -324,7 +325,7 @@ void Driver::handle(TrainerReport report) {
 void Driver::handle_event(SnapshotTaken& event) {
     store_checkpoint(event.checkpoint, [this, snapshot = event.snapshot] {
         if constexpr (faults::compiled_in) faults::snapshot_durable(peer_);
-        give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot.round, snapshot.model); });
+        give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot.round, snapshot.model, snapshot.weight); });
     });
 }
 
@@ -349,7 +350,7 @@ void Driver::store_checkpoint(std::shared_ptr<const Checkpoint> checkpoint, std:
     ++history_.storage_writes;
     storage_worker_.submit(
         [store = state_.checkpoints, model = model_description_, checkpoint] {
-            return store.write(model, checkpoint->learner, checkpoint->applied);
+            return store.write(model, checkpoint->learner, checkpoint->applied, checkpoint->marks);
         },
         [this, checkpoint, then = std::move(then)](const StorageResult<void>& written) {
             if (stopped_) return;

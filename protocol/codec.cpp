@@ -167,10 +167,11 @@ struct FieldWriter {
         out.pack_double(m.squared_distance);
     }
     void operator()(const Query& m) const {
-        start(6, 4);
+        start(6, 5);
         out.pack_uint64(m.term.value);
         pack(out, m.round);
         out.pack_uint64(m.base.value);
+        m.since ? out.pack_uint64(m.since->value) : out.pack_nil();
     }
     void operator()(const Abort& m) const {
         start(7, 3);
@@ -409,6 +410,25 @@ std::vector<ModelHash> read_leaves(FieldReader& in) {
     return leaves;
 }
 
+std::vector<SharedSetting> read_settings(FieldReader& in) {
+    std::vector<SharedSetting> settings;
+    const msgpack::object* array = in.array("settings");
+    if (array == nullptr) return settings;
+    FieldReader list(*array, "settings");
+    if (list.left() > 2 * limits::shared_settings_max) list.fail("length");
+    while (list.left() != 0) {
+        std::string name = list.text("name", limits::name_bytes_max);
+        settings.push_back({std::move(name), list.text("value", limits::name_bytes_max)});
+    }
+    in.absorb(list.finish());
+    return settings;
+}
+
+std::optional<LogIndex> read_since(FieldReader& in) {
+    if (in.take_nil()) return std::nullopt;
+    return LogIndex{in.unsigned_number("since")};
+}
+
 // Braced initialisation evaluates left to right: the fields are read in wire order.
 std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
     const auto term = [&in] { return Term{in.unsigned_number("term")}; };
@@ -418,7 +438,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 2: return VoteReply{term(), in.boolean("granted"), disk()};
         case 4: return AppendReply{term(), in.boolean("accepted"), index("match"), disk()};
         case 5: return ViolationNotice{index("applied"), in.magnitude("squared_distance")};
-        case 6: return Query{term(), in.round("round"), index("base")};
+        case 6: return Query{term(), in.round("round"), index("base"), read_since(in)};
         case 7: return Abort{term(), in.round("round")};
         case 8: return Ready{term(), in.round("round")};
         case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
@@ -476,15 +496,19 @@ Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation&
 Bytes encode(const Hello& hello) {
     msgpack::sbuffer buffer;
     Packer out(buffer);
-    out.pack_array(8);
+    out.pack_array(7);
     out.pack_uint32(hello.protocol_version);
     pack(out, hello.name);
     out.pack_uint16(hello.port);
     pack(out, hello.fingerprint.bytes);
     pack(out, hello.model);
     pack(out, hello.voters.bytes);
-    out.pack_double(hello.divergence_threshold);
-    out.pack_uint64(hello.check_period);
+    CHECK(hello.settings.size() <= limits::shared_settings_max);
+    out.pack_array(static_cast<std::uint32_t>(hello.settings.size() * 2));
+    for (const SharedSetting& setting : hello.settings) {
+        pack(out, setting.name);
+        pack(out, setting.value);
+    }
     return to_bytes(buffer);
 }
 
@@ -505,8 +529,7 @@ Result<Hello> decode_hello(std::span<const std::byte> bytes) {
     hello.fingerprint.bytes = in.bytes32("fingerprint");
     hello.model = in.text("model", limits::description_bytes_max);
     hello.voters.bytes = in.bytes32("voters");
-    hello.divergence_threshold = in.magnitude("divergence_threshold");
-    hello.check_period = in.unsigned_number("check_period");
+    hello.settings = read_settings(in);
     if (const auto error = in.finish()) return std::unexpected(*error);
     return hello;
 }

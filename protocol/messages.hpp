@@ -82,6 +82,7 @@ struct Query {
     Term term;
     RoundId round;
     LogIndex base;
+    std::optional<LogIndex> since{};  // whoever answers counts with its samples since this record; none: all count the same
 };
 struct Abort {
     Term term;
@@ -163,16 +164,22 @@ inline bool is_bulk(const Message& message) {
 
 // --- the first thing said on a connection ------------------------------------------------------------------
 
+// A line of the config that has to be the same at every peer.
+struct SharedSetting {
+    std::string name;                   // "averaging.check_period"
+    std::string value;                  // as it is written
+    bool operator==(const SharedSetting&) const = default;
+};
+
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 3;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees
+    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: weights
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters
     std::string model;                  // for people: "mnist-cnn, 1199882 parameters"
     ModelHash voters;                   // of the sorted voter ids
-    double divergence_threshold = 0;
-    std::uint64_t check_period = 0;
+    std::vector<SharedSetting> settings{};
 };
 
 // Why `theirs` cannot work with `ours`: both values named, and the remedy. Nothing when it can.

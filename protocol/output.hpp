@@ -30,6 +30,7 @@ struct HardState {
 struct PendingSnapshot {
     RoundId round;
     SharedModel model;
+    double weight = 1.0;                 // in that round's average
 };
 
 // Part of the learner's checkpoint: written in one atomic step with the weights.
@@ -90,9 +91,10 @@ using BlobCommand = std::variant<StoreBlob, LoadBlob, DropBlob, ServeBlob, Serve
 
 // 3. The learner, between two batches, in this order.
 // Copy f as the snapshot of `round`; write a checkpoint that holds it (weights, applied index, snapshot);
-// answer by snapshot_durable.
+// answer by snapshot_durable, with the samples that the learner was trained on since record `since` as its weight.
 struct TakeSnapshot {
     RoundId round;
+    std::optional<LogIndex> since{};     // none: the weight is 1
 };
 // The round is over without this peer: forget the snapshot.
 struct DropSnapshot {

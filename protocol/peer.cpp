@@ -57,10 +57,12 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Contribution& m) {
     if (!is_ours(m.term)) return;
-    const bool is_sound = m.model && m.model->size() == config.parameter_count && m.weight == 1.0 &&
+    const bool is_weighted = config.weighting == Weighting::samples;
+    const bool has_sound_weight = is_weighted ? m.weight >= 1 && m.weight <= SampleMarks::weight_max : m.weight == 1.0;
+    const bool is_sound = m.model && m.model->size() == config.parameter_count && has_sound_weight &&
                           std::ranges::all_of(*m.model, [](float value) { return std::isfinite(value); });
     if (is_sound) return balancer.step(now, from, m);
-    output.events.push_back(Refused{from, "contributed a model of the wrong length, with another weight than 1, or with a "
+    output.events.push_back(Refused{from, "contributed a model of the wrong length, with a weight that cannot be, or with a "
                                          "value that is not finite"});
     balancer.refuse(now, from, m.round);
 }
@@ -222,7 +224,7 @@ void Peer::Machines::settle_round(Instant now) {
         balancer.alive_changed(now, voters_seen);
     }
     const bool is_between_rounds = balancer.open_round().is_none();
-    if (is_warm && is_between_rounds) propose_members();
+    if (is_warm && is_between_rounds) propose_members(now);
     const bool is_current = participant.applied() == raft.commit() && raft.commit() == raft.log().last_index();
     if (!is_warm || !is_current || participant.reference() == nullptr) return;
     if (participant.reference_version() != history.reference()) return;
@@ -345,7 +347,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                                     config.initial_model, initial_hash, config.timing},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
         .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
-                              config.timing},
+                              config.timing, config.weighting},
                              next_rng()),
         .handover = Handover({config.self, config.rounds_per_term, config.timing}),
         .book = {},
@@ -428,8 +430,8 @@ void Peer::distance_measured(Instant now, LogIndex applied, double squared_dista
     machines_->pump(now);
 }
 
-void Peer::snapshot_durable(Instant now, RoundId round, SharedModel model) {
-    machines_->participant.snapshot_durable(now, round, std::move(model));
+void Peer::snapshot_durable(Instant now, RoundId round, SharedModel model, double weight) {
+    machines_->participant.snapshot_durable(now, round, std::move(model), weight);
     machines_->pump(now);
 }
 

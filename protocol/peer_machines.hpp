@@ -95,6 +95,7 @@ struct Peer::Machines {
     void receive(Instant now, const PeerId& from, const FetchLeaf& m);
     void receive(Instant now, const PeerId& from, const BlobBusy& m);
     void receive(Instant now, const PeerId& from, const BlobLeaf& m);
+    [[nodiscard]] bool is_spared(Instant now, const PeerId& leaving);
     bool may_pull(Instant now, const PeerId& from, const ModelHash& hash);
 
     // The group: peer_members.cpp
@@ -112,7 +113,7 @@ struct Peer::Machines {
     void count_voters();
     void watch_voters(Instant now);
     void ask_for_changes(Instant now);
-    void propose_members();
+    void propose_members(Instant now);
     // Fencing: nothing of another term, or from another than its coordinator, is acted on.
     [[nodiscard]] bool is_coordinator(const PeerId& from, Term term) const {
         return term == raft.term() && raft.coordinator() == from;

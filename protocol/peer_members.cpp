@@ -150,7 +150,7 @@ void Peer::Machines::ask_for_changes(Instant now) {
 }
 
 // Between two rounds, with everything decided: a round's members and m stay what they were when it was opened.
-void Peer::Machines::propose_members() {
+void Peer::Machines::propose_members(Instant now) {
     if (raft.commit() != raft.log().last_index() || raft.successor()) return;
     const Roster& roster = history.roster();
     const auto is_ready = [this](const PeerId& id) {
@@ -166,7 +166,11 @@ void Peer::Machines::propose_members() {
                 const DiskId voting = after.disk(id);
                 return holds_reference(id) && voting != DiskId{} && voting == raft.disk_of(id);
             });
-        return change.change == Members::Change::admit || static_cast<std::size_t>(holders) >= after.majority();
+        if (change.change == Members::Change::admit) return true;
+        return static_cast<std::size_t>(holders) >= after.majority();
+    };
+    const auto may_go = [&](const Members& change) {
+        return is_safe(change) && (change.change == Members::Change::admit || is_spared(now, change.member));
     };
     // Its word does not count: it is taken in anew, as it is.
     for (const PeerId& voter : roster.voters) {
@@ -177,7 +181,7 @@ void Peer::Machines::propose_members() {
             return;
         }
     }
-    auto change = changes.next(roster, is_ready, is_safe);
+    auto change = changes.next(roster, is_ready, may_go);
     if (!change) return;
     if (change->change == Members::Change::promote) change->disk = raft.disk_of(change->member);
     raft.propose(*change);

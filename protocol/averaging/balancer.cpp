@@ -71,6 +71,7 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     Round round;
     round.id = {*term_, ++sequence_};
     round.base = ground.history.last();
+    round.since = weights_since(ground);
     round.reference = ground.reference;
     round.violations = static_cast<std::uint32_t>(set.size());
     round.is_forced = ground.history.violations() + set.size() >= config_.members;
@@ -86,6 +87,15 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     ask(now, round_->is_forced ? alive_ : set, round_->is_forced ? AskReason::counter : AskReason::violated);
 }
 
+// Since the oldest average that somebody in reach has last had a part in: what each has learned since then is its own.
+std::optional<LogIndex> Balancer::weights_since(const Ground& ground) const {
+    if (config_.weighting == Weighting::equal) return std::nullopt;
+    LogIndex since = ground.history.last();
+    for (const PeerId& member : ground.alive)
+        since = std::min(since, ground.history.last_served(member));
+    return since;
+}
+
 void Balancer::ask(Instant now, const std::set<PeerId>& members, AskReason reason) {
     CHECK(round_ && round_->stage == Stage::collect);
     round_->stage_started = now;
@@ -96,7 +106,7 @@ void Balancer::ask(Instant now, const std::set<PeerId>& members, AskReason reaso
         round_->asked.insert(member);
         story().asked[member].at = now;
         notices_.erase(member);
-        send(member, Query{*term_, round_->id, round_->base});
+        send(member, Query{*term_, round_->id, round_->base, round_->since});
     }
 }
 
@@ -273,7 +283,7 @@ void Balancer::fail(Instant now, const std::string& reason) {
 void Balancer::repeat_queries() {
     round_->repeat_due.reset();
     for (const PeerId& member : silent())
-        send(member, Query{*term_, round_->id, round_->base});
+        send(member, Query{*term_, round_->id, round_->base, round_->since});
 }
 
 void Balancer::advance(Instant now) {

@@ -18,6 +18,7 @@
 
 #include "protocol/averaging/learned_deadline.hpp"
 #include "protocol/averaging/round_story.hpp"
+#include "protocol/averaging/sample_marks.hpp"
 #include "protocol/hash_tree.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/messages.hpp"
@@ -36,6 +37,7 @@ public:
         std::size_t model_count = 0;  // see PeerConfig
         HashTree hash;
         Timing timing;
+        Weighting weighting = Weighting::equal;
     };
     // What a round stands on: every record up to `base` is applied here, `reference` is in force.
     struct Ground {
@@ -92,6 +94,7 @@ private:
     struct Round {
         RoundId id;
         LogIndex base;
+        std::optional<LogIndex> since;      // see Query
         SharedModel reference;
         bool is_forced = false;             // the violation counter asks for everybody
         std::uint32_t violations = 0;
@@ -109,6 +112,7 @@ private:
         std::set<PeerId> ready;
     };
 
+    [[nodiscard]] std::optional<LogIndex> weights_since(const Ground& ground) const;
     void ask(Instant now, const std::set<PeerId>& members, AskReason reason);
     void settle_if_complete(Instant now);
     void settle(Instant now);

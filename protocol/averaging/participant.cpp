@@ -76,17 +76,17 @@ void Participant::accept(Instant now, const Asked& asked) {
     highest_round_ = asked.query.round;
     output_.highest_round_changed = true;
     answering_ = asked;
-    output_.learner.push_back(TakeSnapshot{asked.query.round});
+    output_.learner.push_back(TakeSnapshot{asked.query.round, asked.query.since});
 }
 
-void Participant::snapshot_durable(Instant now, RoundId round, SharedModel model) {
+void Participant::snapshot_durable(Instant now, RoundId round, SharedModel model, double weight) {
     if (!answering_ || answering_->query.round != round || pending_) return;  // dropped meanwhile
     if (!std::ranges::all_of(*model, [](float value) { return std::isfinite(value); })) {
         output_.alarms.push_back({"our model has values that are not finite: it takes part in no round"});
         output_.sends.push_back({answering_->coordinator, Abort{round.term, round}});
         return drop_snapshot(now, "the model has values that are not finite");
     }
-    pending_ = PendingSnapshot{round, std::move(model)};
+    pending_ = PendingSnapshot{round, std::move(model), weight};
     contribute(now);
 }
 
@@ -96,7 +96,7 @@ void Participant::contribute(Instant now) {
     if (!seen.contributed) seen.contributed = now;
     ++seen.contributions;
     if (answering_->coordinator != config_.self) seen.bytes_sent += pending_->model->size() * sizeof(float);
-    output_.sends.push_back({answering_->coordinator, Contribution{query.term, query.round, 1.0, pending_->model}});
+    output_.sends.push_back({answering_->coordinator, Contribution{query.term, query.round, pending_->weight, pending_->model}});
 }
 
 void Participant::step(Instant now, const Abort& message) {

@@ -44,7 +44,7 @@ public:
     // `from` is the coordinator of the current term `message.term`.
     void step(Instant now, const PeerId& from, const Query& message);
     void step(Instant now, const Abort& message);
-    void snapshot_durable(Instant now, RoundId round, SharedModel model);
+    void snapshot_durable(Instant now, RoundId round, SharedModel model, double weight = 1.0);
     // An average that the blob table took: pushed by `from` in its round, or the answer to a fetch. For the story alone.
     void average_arrived(Instant now, const PeerId& from, const Blob& blob, bool is_push);
     void coordinator_changed(Instant now, Term term, std::optional<PeerId> coordinator);

@@ -12,8 +12,8 @@ namespace {
 
 // A coordinator (peer 1) of a group of `m`, Delta = 1, reference at the origin.
 struct Bench {
-    explicit Bench(std::uint8_t m, std::size_t model_count = 2)
-        : balancer({peer(1), m, 1.0, model_count, cheap_hash, Timing{}}, Rng(7)), history(cheap_hash(*origin)) {
+    explicit Bench(std::uint8_t m, std::size_t model_count = 2, Weighting weighting = Weighting::equal)
+        : balancer({peer(1), m, 1.0, model_count, cheap_hash, Timing{}, weighting}, Rng(7)), history(cheap_hash(*origin)) {
         for (const PeerId& id : peers(m))
             alive.insert(id);
         balancer.start(Term{1});
@@ -34,8 +34,8 @@ struct Bench {
             result.insert(to.bytes[0]);
         return result;
     }
-    void answer(std::uint8_t member, SharedModel model) {
-        balancer.step(now, peer(member), Contribution{Term{1}, balancer.open_round(), 1.0, std::move(model)});
+    void answer(std::uint8_t member, SharedModel model, double weight = 1.0) {
+        balancer.step(now, peer(member), Contribution{Term{1}, balancer.open_round(), weight, std::move(model)});
     }
     std::vector<std::pair<PeerId, Blob>> pushed() {
         output = balancer.take_output();
@@ -84,6 +84,53 @@ BOOST_AUTO_TEST_CASE(a_mean_within_delta_is_a_partial_balancing_of_exactly_those
     BOOST_TEST((average.balancing_set == std::vector<Share>{{peer(2), 1.0}, {peer(4), 1.0}}));
     BOOST_TEST(average.violations == 2U);
     BOOST_TEST((average.hash == cheap_hash(*model({0.25F, 0}))));
+}
+
+// PAPER, Algorithm 2: "every mean above becomes sum B_i f_i / sum B_i"
+BOOST_AUTO_TEST_CASE(models_count_by_their_samples_and_the_record_says_so) {
+    Bench bench(5, 2, Weighting::samples);
+    bench.violate({2, 4});
+    bench.queried();
+    bench.answer(2, model({1.0F, 0}), 30);
+    bench.answer(4, model({-1.0F, 0}), 10);
+    const auto blobs = bench.pushed();
+    BOOST_TEST((*blobs[0].second.model == Parameters{0.5F, 0}));
+    const auto proposal = bench.ready({1, 2});
+    BOOST_REQUIRE(proposal.has_value());
+    const auto& average = std::get<Balance>(*proposal).average;
+    BOOST_TEST((average.balancing_set == std::vector<Share>{{peer(2), 30.0}, {peer(4), 10.0}}));
+}
+
+// Everybody counts since one record, the oldest that anybody in reach was last served by: who was away for long has as much
+// to say as it has learned meanwhile, and no more than the others have.
+BOOST_AUTO_TEST_CASE(samples_count_since_the_oldest_average_that_matters) {
+    Bench bench(3, 2, Weighting::samples);
+    const auto since = [&](std::initializer_list<std::uint8_t> violators) {
+        for (const std::uint8_t member : violators)
+            bench.balancer.step(bench.now, peer(member), ViolationNotice{bench.history.last(), 2.0});
+        bench.open();
+        bench.output = bench.balancer.take_output();
+        const auto queries = sent<Query>(bench.output.sends);
+        for (const auto& [to, query] : queries) bench.answer(to.bytes[0], model({0, 0}));
+        bench.output = bench.balancer.take_output();
+        bench.balancer.stop();
+        bench.balancer.start(Term{1});
+        return queries.at(0).second.since;
+    };
+    const auto average = [](std::uint64_t sequence, std::vector<Share> set) {
+        return Average{{Term{1}, sequence}, std::move(set), 1, cheap_hash(*model({0, 0}))};
+    };
+    BOOST_TEST((since({1}) == LogIndex{0}));
+    bench.decide(Reference{average(1, {{peer(1)}, {peer(2)}, {peer(3)}})});  // record 2
+    BOOST_TEST((since({1}) == LogIndex{2}));
+    bench.decide(Balance{average(2, {{peer(1)}, {peer(2)}})});  // record 3
+    BOOST_TEST((since({2}) == LogIndex{2}));
+    bench.alive.erase(peer(3));
+    BOOST_TEST((since({2}) == LogIndex{3}));
+    Bench equal(3);
+    equal.violate({2});
+    equal.output = equal.balancer.take_output();
+    BOOST_TEST(!sent<Query>(equal.output.sends).at(0).second.since.has_value());
 }
 
 // An optimizer's moments, for example: averaged with the model, but nobody's drift.

@@ -276,8 +276,12 @@ BOOST_AUTO_TEST_CASE(a_refusal_names_both_values) {
     BOOST_TEST(refusal(ours, theirs)->contains("mnist-cnn"));
     BOOST_TEST(refusal(ours, theirs)->contains("'mlp'"));
     theirs = ours;
-    theirs.divergence_threshold = 0.5;
-    BOOST_TEST(refusal(ours, theirs)->contains("threshold"));
+    ours.settings = {{"averaging.check_period", "1"}, {"averaging.weighting", "samples"}};
+    BOOST_TEST(*refusal(ours, theirs) == "another averaging.check_period: none there, 1 here: it must be the same in every config");
+    theirs.settings = ours.settings;
+    BOOST_TEST(!refusal(ours, theirs).has_value());
+    theirs.settings[1].value = "equal";
+    BOOST_TEST(refusal(ours, theirs)->contains("averaging.weighting: equal there, samples here"));
     theirs = ours;
     theirs.voters.bytes[3] = 4;
     BOOST_TEST(refusal(ours, theirs)->contains("voters"));

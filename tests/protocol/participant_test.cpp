@@ -65,6 +65,19 @@ BOOST_AUTO_TEST_CASE(a_contribution_leaves_only_when_its_snapshot_is_durable) {
     BOOST_TEST((*contributions[0].second.model == Parameters{2, 0}));
 }
 
+// The weight is part of what was promised: it is kept with the snapshot, and the same after a restart.
+BOOST_AUTO_TEST_CASE(the_snapshots_weight_is_contributed_also_after_a_restart) {
+    Bench bench;
+    bench.query(1, 0);
+    BOOST_TEST(!bench.commanded<TakeSnapshot>().at(0).since.has_value());
+    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}), 40);
+    bench.take();
+    BOOST_TEST(sent<Contribution>(bench.sends).at(0).second.weight == 40);
+    Bench restarted({LogIndex{0}, PendingSnapshot{{Term{1}, 1}, model({2, 0}), 40}}, {Term{1}, 1});
+    restarted.query(1, 0);
+    BOOST_TEST(sent<Contribution>(restarted.sends).at(0).second.weight == 40);
+}
+
 BOOST_AUTO_TEST_CASE(a_query_waits_until_its_base_is_applied) {
     Bench bench;
     bench.query(1, 1);

@@ -47,6 +47,7 @@ void Host::start() {
     config.voters.assign(group_.ids.begin(), group_.ids.begin() + static_cast<std::ptrdiff_t>(group_.settings.founding()));
     config.boot = group_.rng();
     config.divergence_threshold = group_.settings.divergence_threshold;
+    config.weighting = group_.settings.weighting;
     config.parameter_count = group_.settings.parameter_count;
     config.model_count = group_.settings.parameter_count;
     config.initial_model = group_.initial_model;
@@ -409,7 +410,7 @@ void Host::batch() {
 void Host::run(const LearnerCommand& command) {
     if (const auto* take = std::get_if<TakeSnapshot>(&command)) {
         group_.ledger->snapshot_copied(number_, take->round, learner_->state().applied.applied);
-        learner_->take_snapshot(take->round);
+        learner_->take_snapshot(*take);
         write_checkpoint(take->round);
     } else if (const auto* drop = std::get_if<DropSnapshot>(&command)) {
         learner_->drop_snapshot(drop->round);
@@ -430,9 +431,9 @@ void Host::write_checkpoint(std::optional<RoundId> snapshot) {
         disk_.checkpoint = checkpoint;
         const std::uint64_t life = life_;
         if (snapshot) {
-            const SharedModel model = checkpoint.applied.pending->model;
-            group_.ledger->snapshot_durable(number_, *snapshot, model);
-            input([&](Peer& peer, Instant now) { peer.snapshot_durable(now, *snapshot, model); });
+            const PendingSnapshot& pending = *checkpoint.applied.pending;
+            group_.ledger->snapshot_durable(number_, pending);
+            input([&](Peer& peer, Instant now) { peer.snapshot_durable(now, *snapshot, pending.model, pending.weight); });
         }
         if (life == life_)
             input([&](Peer& peer, Instant now) { peer.checkpoint_durable(now, checkpoint.applied.applied); });

@@ -319,9 +319,11 @@ void Ledger::check_mean(const Average& average, const Parameters& model) const {
         double sum = 0;
         double weight = 0;
         for (const Share& share : average.balancing_set) {
-            require(share.weight == 1.0, "algorithm 1", "weights are one");
-            sum += static_cast<double>(round->second.at(host_of(share.member))->at(i));
-            weight += 1;
+            const PendingSnapshot& snapshot = round->second.at(host_of(share.member));
+            require(share.weight == snapshot.weight, "algorithm 2", "the weight is not the snapshot's");
+            require(settings_.weighting == Weighting::samples || share.weight == 1.0, "algorithm 1", "weights are one");
+            sum += share.weight * static_cast<double>(snapshot.model->at(i));
+            weight += share.weight;
         }
         require(std::abs(sum / weight - static_cast<double>(model[i])) <= rounding, "I7",
                 "round " + describe(average.round) + ": the average is not the mean of its set");
@@ -383,7 +385,8 @@ void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
     }
     if (const auto* contribution = std::get_if<Contribution>(&message)) {
         const auto& pending = disk.checkpoint.applied.pending;
-        require(pending && pending->round == contribution->round && *pending->model == *contribution->model, "I5",
+        require(pending && pending->round == contribution->round && *pending->model == *contribution->model &&
+                    pending->weight == contribution->weight, "I5",
                 "n%zu contributes to round %s a model that is not durable", host,
                         describe(contribution->round).c_str());
     }
@@ -415,10 +418,10 @@ void Ledger::snapshot_copied(std::size_t host, const RoundId& round, LogIndex ap
                     describe(round).c_str());
 }
 
-void Ledger::snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model) {
-    const auto [place, first] = snapshots_[round].try_emplace(host, model);
-    require(first || *place->second == *model, "I5",
-            "n%zu has two snapshots of round %s", host, describe(round).c_str());
+void Ledger::snapshot_durable(std::size_t host, const PendingSnapshot& snapshot) {
+    const auto [place, first] = snapshots_[snapshot.round].try_emplace(host, snapshot);
+    require(first || (*place->second.model == *snapshot.model && place->second.weight == snapshot.weight), "I5",
+            "n%zu has two snapshots of round %s", host, describe(snapshot.round).c_str());
 }
 
 void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
@@ -501,7 +504,7 @@ void Ledger::moving(std::size_t host, const ApplyRecord& command, const Average&
     require(settings_.tree()(*command.average) == average.hash, "I7", name + " brings another average");
     const auto& snapshots = snapshots_[average.round];
     const auto snapshot = snapshots.find(host);
-    require(snapshot != snapshots.end() && *snapshot->second == *command.snapshot, "I7",
+    require(snapshot != snapshots.end() && *snapshot->second.model == *command.snapshot, "I7",
             name + " subtracts another snapshot");
     std::vector<double>& change = changes_[average.round][host];
     const bool repeated = !change.empty();  // after a crash, from an older checkpoint
@@ -517,8 +520,12 @@ void Ledger::check_applied_sum(const Average& average) {
     ++statistics_.rounds_applied;
     for (std::size_t i = 0; i < settings_.parameter_count; ++i) {
         double sum = 0;
-        for (const auto& [host, change] : changes) sum += change[i];
-        require(std::abs(sum) <= rounding, "I7", "round " + describe(average.round) + " moves the mean");
+        double weight = 0;
+        for (const Share& share : average.balancing_set) {
+            sum += share.weight * changes.at(host_of(share.member))[i];
+            weight += share.weight;
+        }
+        require(std::abs(sum) <= rounding * weight / static_cast<double>(average.balancing_set.size()), "I7", "round " + describe(average.round) + " moves the mean");
     }
 }
 

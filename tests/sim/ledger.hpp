@@ -56,7 +56,7 @@ public:
 
     void snapshot_asked(std::size_t host, const RoundId& round);
     void snapshot_copied(std::size_t host, const RoundId& round, LogIndex applied) const;
-    void snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model);
+    void snapshot_durable(std::size_t host, const PendingSnapshot& snapshot);
     void applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner);
 
     [[nodiscard]] const std::vector<Record>& committed() const { return committed_; }
@@ -124,7 +124,7 @@ private:
     std::map<ModelHash, SharedModel> models_;
     std::map<RoundId, ModelHash> pushed_;     // average that travels under a round
     std::map<RoundId, LogIndex> bases_;       // of the queries seen
-    std::map<RoundId, std::map<std::size_t, SharedModel>> snapshots_;
+    std::map<RoundId, std::map<std::size_t, PendingSnapshot>> snapshots_;
     std::map<RoundId, std::map<std::size_t, std::vector<double>>> changes_;
 };
 

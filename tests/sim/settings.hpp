@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/averaging/sample_marks.hpp"
 #include "protocol/hash_tree.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/random.hpp"
@@ -29,6 +30,7 @@ struct Settings {
     std::size_t parameter_count = 8;
     std::size_t leaf_parameters = 8;   // of a leaf of the model's hash tree
     double divergence_threshold = 0.5;
+    Weighting weighting = Weighting::equal;
     std::size_t check_period = 3;      // batches between two reports of the distance
     Duration batch{};                  // mean time of one
     double step_size = 0;              // per batch and parameter, of the random walk
