@@ -1,5 +1,5 @@
-// The payload of a model on the wire. One encoding so far: f32, little-endian, in parameter order.
-// Numbers are append-only; f16, int8 and int4 differences to a named reference have their place here.
+// The payload of a model on the wire in encoding f32: little-endian, in parameter order. The encodings that are differences
+// to a base: protocol/encoding/difference.hpp.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "protocol/codec.hpp"
+#include "protocol/encoding/model_encoding.hpp"
 #include "protocol/types.hpp"
 
 namespace parley {
-
-enum class ModelEncoding : std::uint8_t { f32 = 0 };
 
 // Appends the payload of `model` to `bytes`.
 void append_model(std::vector<std::byte>& bytes, const Parameters& model);

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
 # Breaks one rule of the election, the log, the handover or of pulling models at a time and expects a test or a schedule to
 # notice. Not part of ctest: it compiles.
-#   tests/protocol/mutants/run.sh [NAME...]        BUILD_WRAPPER="..." goes before every build command
+#   tests/protocol/mutants/run.sh [NAME...]            table.txt
+#   tests/protocol/mutants/run.sh --models [NAME...]   models.txt: encodings and aggregation
+#                                                  BUILD_WRAPPER="..." goes before every build command
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/support/mutants.sh
 source "$here/../../support/mutants.sh"
+table=$here/table.txt
 tests="raft handover peer participant balancer blob_pull hash_tree compaction schedules"
+if [ "${1:-}" = --models ]; then
+    shift
+    table=$here/models.txt
+    tests="difference difference_decoder"
+fi
 build() {
     # shellcheck disable=SC2086,SC2046
     ${BUILD_WRAPPER:-} cmake --build "$copy/build" --target $(printf 'protocol_%s_test ' $tests) >"$copy/build.log" 2>&1
@@ -21,4 +29,4 @@ noticed() {
     done
     return 1
 }
-run_mutants "$here/table.txt" "$@"
+run_mutants "$table" "$@"
