@@ -89,6 +89,7 @@ std::string to_toml(const Config& config) {
     line("divergence_threshold", real_text(config.averaging.divergence_threshold));
     line("check_period", std::to_string(config.averaging.check_period));
     text("weighting", weighting_name(config.averaging.weighting));
+    text("encoding", encoding_name(config.averaging.encoding));
     return std::move(out).str();
 }
 

@@ -47,6 +47,7 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .boot = drawn(),
             .divergence_threshold = config.averaging.divergence_threshold,
             .weighting = config.averaging.weighting,
+            .encoding = config.averaging.encoding,
             .parameter_count = recovered.initial_model->size(),
             .model_count = recovered.learner.parameter_count(),
             .initial_model = recovered.initial_model,
@@ -108,7 +109,8 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
             [self](const PeerId& id, swim::Transport via, std::span<const std::byte> bytes) {
                 self->receive_packet(id, via, bytes);
             },
-        .objection = [self](const PeerId& id) { return self->objection(id); }};
+        .objection = [self](const PeerId& id) { return self->objection(id); },
+        .bases = [self] { return self->peer_.bases(); }};
     auto opened = Link::create(io, std::move(link), handlers, logger, driver->clock_);
     if (!opened) return std::unexpected(ExitReason{exit_network, opened.error().message});
     driver->link_ = std::move(*opened);
@@ -325,7 +327,7 @@ void Driver::handle(TrainerReport report) {
 void Driver::handle_event(SnapshotTaken& event) {
     store_checkpoint(event.checkpoint, [this, snapshot = event.snapshot] {
         if constexpr (faults::compiled_in) faults::snapshot_durable(peer_);
-        give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot.round, snapshot.model, snapshot.weight); });
+        give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot); });
     });
 }
 

@@ -209,7 +209,8 @@ void Trainer::execute(TrainerCommand& command) {
 
 void Trainer::execute_one(TakeSnapshot& command) {
     const double weight = command.since ? marks_.weight_since(*command.since, learner_.statistics().samples) : 1.0;
-    applied_.pending = PendingSnapshot{command.round, std::make_shared<const Parameters>(learner_.exchanged()), weight};
+    SentModel sent = encode_for_sending(learner_.exchanged(), command.base, command.encoding, command.seed);
+    applied_.pending = PendingSnapshot{command.round, std::move(sent.model), weight, std::move(sent.encoded)};
     publish(SnapshotTaken{*applied_.pending, copy_checkpoint()});
 }
 

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/encoding/encoded_model.hpp"
 #include "protocol/log/history_snapshot.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/types.hpp"
@@ -129,7 +130,8 @@ struct Contribution {
     Term term;
     RoundId round;
     double weight = 1.0;
-    SharedModel model;
+    SharedModel model;                   // as every receiver sees it
+    SharedEncoding encoded{};
 };
 // Bulk connection. An average, pushed to its recipients or fetched. `round` is none when it answers a fetch.
 struct Blob {
@@ -137,6 +139,7 @@ struct Blob {
     RoundId round;
     ModelHash hash;
     SharedModel model;
+    SharedEncoding encoded{};            // of a pushed average
 };
 
 // --- membership -------------------------------------------------------------------------------------

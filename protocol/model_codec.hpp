@@ -19,6 +19,8 @@ void append_model(std::vector<std::byte>& bytes, const Parameters& model);
 // Errors: wrong length, non-finite value, wrong hash; nothing is kept of a payload that fails.
 Result<SharedModel> decode_model(std::span<const std::byte> payload, const ModelHash& hash,
                                  const ModelExpectation& expected);
+// The same of a difference to the base that it names. Errors: also a base that is not among `expected.bases`.
+Result<SharedModel> decode_model(const EncodedModel& encoded, const ModelHash& hash, const ModelExpectation& expected);
 
 // One leaf of a model: a payload of exactly its length. `content` is its hash, none if a value is not finite.
 // Errors: wrong length, no such leaf.

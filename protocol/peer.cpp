@@ -344,10 +344,10 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                            Rng(config.boot)),
         .serving = BlobServing(config.timing),
         .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
-                                    config.initial_model, initial_hash, config.timing},
+                                    config.initial_model, initial_hash, config.timing, config.encoding},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
         .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
-                              config.timing, config.weighting},
+                              config.timing, config.weighting, config.encoding},
                              next_rng()),
         .handover = Handover({config.self, config.rounds_per_term, config.timing}),
         .book = {},
@@ -430,8 +430,8 @@ void Peer::distance_measured(Instant now, LogIndex applied, double squared_dista
     machines_->pump(now);
 }
 
-void Peer::snapshot_durable(Instant now, RoundId round, SharedModel model, double weight) {
-    machines_->participant.snapshot_durable(now, round, std::move(model), weight);
+void Peer::snapshot_durable(Instant now, PendingSnapshot snapshot) {
+    machines_->participant.snapshot_durable(now, std::move(snapshot));
     machines_->pump(now);
 }
 
@@ -528,6 +528,8 @@ std::vector<RoundStory> Peer::rounds() const {
 }
 
 const swim::Swim& Peer::membership() const { return machines_->membership.swim(); }
+
+std::vector<NamedModel> Peer::bases() const { return machines_->participant.bases(); }
 
 std::set<PeerId> Peer::awaited() const { return machines_->awaited(); }
 

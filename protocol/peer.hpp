@@ -51,6 +51,7 @@ struct PeerConfig {
     std::uint64_t boot = 0;              // drawn anew at every start
     double divergence_threshold = 0.7;   // Delta, of squared distances; > 0
     Weighting weighting = Weighting::equal;  // as coordinator
+    ModelEncoding encoding = ModelEncoding::f32;  // of contributions; averages travel in int8 where these do in int4
     std::size_t parameter_count = 0;     // of what is exchanged
     std::size_t model_count = 0;         // the first so many are the model, whose distances count; what follows is averaged
                                          // along with it (an optimizer's moments). 1 .. parameter_count
@@ -122,8 +123,8 @@ public:
 
     // The learner, at a check: ||f - r||^2 with every record up to `applied` in f and r.
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
-    // The checkpoint with this snapshot is durable. `weight`: see TakeSnapshot.
-    void snapshot_durable(Instant now, RoundId round, SharedModel model, double weight = 1.0);
+    // The checkpoint with this snapshot is durable.
+    void snapshot_durable(Instant now, PendingSnapshot snapshot);
     // A checkpoint with every record up to `applied` in its weights is durable.
     void checkpoint_durable(Instant now, LogIndex applied);
 
@@ -139,6 +140,8 @@ public:
     // The last rounds as this peer knows them, the newest at the end.
     [[nodiscard]] std::vector<RoundStory> rounds() const;
     [[nodiscard]] const swim::Swim& membership() const;
+    // Models that a difference which arrives may be to; it needs them to be decoded.
+    [[nodiscard]] std::vector<NamedModel> bases() const;
     // Members whose answer something in here waits for; all of them are reachable.
     [[nodiscard]] std::set<PeerId> awaited() const;
     [[nodiscard]] PeerPosition position() const;

@@ -191,6 +191,27 @@ BOOST_AUTO_TEST_CASE(a_snapshot_counts_for_the_samples_since_a_record) {
     BOOST_TEST((last.checkpoint->marks.marks() == std::vector<SampleMarks::Mark>{{LogIndex{1}, before}}));
 }
 
+// Error feedback: what the encoding loses is still in the model after the average, and so in the next difference.
+BOOST_AUTO_TEST_CASE(what_the_encoding_of_a_snapshot_loses_stays_in_the_model) {
+    Bench bench(make_learner(0));
+    const SharedModel reference = bench.initial;
+    bench.trainer.start();
+    bench.take_until([&] { return bench.report && bench.report->statistics.batches > 20; });
+    bench.give(PauseTraining{});
+    bench.give(TakeSnapshot{round_one, {}, {{}, reference}, ModelEncoding::int4, 3});
+    bench.take_until([&] { return !bench.snapshots.empty(); });
+    const PendingSnapshot snapshot = bench.snapshots.front().snapshot;
+    const Parameters before = bench.snapshots.front().checkpoint->learner.parameters;
+    BOOST_REQUIRE(snapshot.encoded != nullptr);
+    BOOST_TEST((*snapshot.model != before));
+    bench.give(ApplyRecord{LogIndex{1}, round_one, reference, snapshot.model, nullptr, false});
+    bench.give(TakeCheckpoint{});
+    bench.take_until([&] { return !bench.checkpoints.empty(); });
+    const Parameters& after = bench.checkpoints.front().checkpoint->learner.parameters;
+    for (std::size_t i = 0; i < after.size(); ++i)
+        BOOST_TEST(std::abs(after[i] - ((*reference)[i] + (before[i] - (*snapshot.model)[i]))) < 1e-5);
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpoint_holds_the_pending_snapshot_until_it_is_dropped_or_applied) {
     Bench bench(make_learner(0));
     bench.give(PauseTraining{});

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "protocol/encoding/difference.hpp"
 #include "tests/protocol/support.hpp"
 
 using namespace parley;
@@ -12,8 +13,9 @@ namespace {
 
 // A coordinator (peer 1) of a group of `m`, Delta = 1, reference at the origin.
 struct Bench {
-    explicit Bench(std::uint8_t m, std::size_t model_count = 2, Weighting weighting = Weighting::equal)
-        : balancer({peer(1), m, 1.0, model_count, cheap_hash, Timing{}, weighting}, Rng(7)), history(cheap_hash(*origin)) {
+    explicit Bench(std::uint8_t m, std::size_t model_count = 2, Weighting weighting = Weighting::equal,
+                   ModelEncoding encoding = ModelEncoding::f32)
+        : balancer({peer(1), m, 1.0, model_count, cheap_hash, Timing{}, weighting, encoding}, Rng(7)), history(cheap_hash(*origin)) {
         for (const PeerId& id : peers(m))
             alive.insert(id);
         balancer.start(Term{1});
@@ -131,6 +133,30 @@ BOOST_AUTO_TEST_CASE(samples_count_since_the_oldest_average_that_matters) {
     equal.violate({2});
     equal.output = equal.balancer.take_output();
     BOOST_TEST(!sent<Query>(equal.output.sends).at(0).second.since.has_value());
+}
+
+// What everybody moves to is what everybody decodes: tested, hashed and recorded as that.
+BOOST_AUTO_TEST_CASE(an_average_is_what_its_receivers_make_of_it) {
+    for (const ModelEncoding encoding : {ModelEncoding::f16, ModelEncoding::int8, ModelEncoding::int4}) {
+        Bench bench(5, 2, Weighting::equal, encoding);
+        bench.violate({2, 4});
+        bench.queried();
+        bench.answer(2, model({0.7F, 0.011F}));
+        bench.answer(4, model({0.3F, 0.3F}));
+        const auto blobs = bench.pushed();
+        BOOST_REQUIRE(blobs.size() == 3U);
+        const Blob& blob = blobs[1].second;
+        BOOST_REQUIRE(blob.encoded != nullptr);
+        // An int4 step is too coarse for what nobody's next difference makes good.
+        BOOST_TEST((blob.encoded->encoding == (encoding == ModelEncoding::int4 ? ModelEncoding::int8 : encoding)));
+        BOOST_TEST((blob.encoded->base == bench.history.reference_hash()));
+        const auto decoded = decode_difference(blob.encoded->payload, *bench.origin, blob.encoded->encoding);
+        BOOST_REQUIRE(decoded.has_value());
+        BOOST_TEST((*decoded == *blob.model));
+        BOOST_TEST((blob.hash == cheap_hash(*blob.model)));
+        BOOST_TEST(std::abs(blob.model->at(0) - 0.5F) < 0.01F);
+        BOOST_TEST(std::abs(blob.model->at(1) - 0.1555F) < 0.01F);
+    }
 }
 
 // An optimizer's moments, for example: averaged with the model, but nobody's drift.

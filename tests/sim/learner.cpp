@@ -45,7 +45,8 @@ void Learner::move(const Parameters& step) {
 
 void Learner::take_snapshot(const TakeSnapshot& command) {
     const double weight = command.since ? state_.marks.weight_since(*command.since, state_.samples) : 1.0;
-    state_.applied.pending = PendingSnapshot{command.round, std::make_shared<const Parameters>(state_.weights), weight};
+    SentModel sent = encode_for_sending(state_.weights, command.base, command.encoding, command.seed);
+    state_.applied.pending = PendingSnapshot{command.round, std::move(sent.model), weight, std::move(sent.encoded)};
 }
 
 void Learner::drop_snapshot(const RoundId& round) {

@@ -312,9 +312,19 @@ const Parameters& Ledger::average_model(const Average& average) const {
     return *place->second;
 }
 
-void Ledger::check_mean(const Average& average, const Parameters& model) const {
+// What rounding may do to one parameter of an average: less than a step of its encoding, if that is smaller than its move.
+double Ledger::tolerance(const Parameters& model) const {
+    constexpr double step = 1.02 / 126;  // of int8, which is the coarsest; the half of f16 has more bits
+    double largest = 0;
+    for (std::size_t i = 0; i < model.size(); ++i)
+        largest = std::max(largest, std::abs(static_cast<double>(model[i]) - static_cast<double>((*reference_)[i])));
+    return rounding + (settings_.encoding == ModelEncoding::f32 ? 0 : largest * step);
+}
+
+void Ledger::check_mean(const Average& average, const Parameters& model) {
     const auto round = snapshots_.find(average.round);
     require(round != snapshots_.end(), "I7", "no snapshot of round " + describe(average.round));
+    tolerances_[average.round] = tolerance(model);
     for (std::size_t i = 0; i < model.size(); ++i) {
         double sum = 0;
         double weight = 0;
@@ -325,7 +335,7 @@ void Ledger::check_mean(const Average& average, const Parameters& model) const {
             sum += share.weight * static_cast<double>(snapshot.model->at(i));
             weight += share.weight;
         }
-        require(std::abs(sum / weight - static_cast<double>(model[i])) <= rounding, "I7",
+        require(std::abs(sum / weight - static_cast<double>(model[i])) <= tolerances_[average.round], "I7",
                 "round " + describe(average.round) + ": the average is not the mean of its set");
     }
 }
@@ -525,7 +535,7 @@ void Ledger::check_applied_sum(const Average& average) {
             sum += share.weight * changes.at(host_of(share.member))[i];
             weight += share.weight;
         }
-        require(std::abs(sum) <= rounding * weight / static_cast<double>(average.balancing_set.size()), "I7", "round " + describe(average.round) + " moves the mean");
+        require(std::abs(sum) <= tolerances_.at(average.round) * weight, "I7", "round " + describe(average.round) + " moves the mean");
     }
 }
 

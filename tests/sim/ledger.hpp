@@ -91,7 +91,8 @@ private:
     void check_group(std::size_t host, const Peer& peer) const;
     [[nodiscard]] bool has_caught_up(LogIndex index, const Disk& disk) const;
     void check_average(LogIndex index, const Record& record);
-    void check_mean(const Average& average, const Parameters& model) const;
+    [[nodiscard]] double tolerance(const Parameters& model) const;
+    void check_mean(const Average& average, const Parameters& model);
     void check_acknowledgement(std::size_t host, const AppendReply& reply);
     void renewing(std::size_t host, const ApplyRecord& command) const;
     void moving(std::size_t host, const ApplyRecord& command, const Average& average, const Checkpoint& learner);
@@ -125,6 +126,7 @@ private:
     std::map<RoundId, ModelHash> pushed_;     // average that travels under a round
     std::map<RoundId, LogIndex> bases_;       // of the queries seen
     std::map<RoundId, std::map<std::size_t, PendingSnapshot>> snapshots_;
+    std::map<RoundId, double> tolerances_;  // of the average, for each parameter
     std::map<RoundId, std::map<std::size_t, std::vector<double>>> changes_;
 };
 
