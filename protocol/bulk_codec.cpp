@@ -13,8 +13,8 @@ using msgpack_fields::pack;
 using msgpack_fields::Packer;
 using msgpack_fields::unpack;
 
-constexpr std::uint8_t contribution_number = 11;
-constexpr std::uint8_t blob_number = 12;
+constexpr std::uint8_t contribution_number = 34;
+constexpr std::uint8_t blob_number = 35;
 constexpr std::uint8_t leaf_number = 32;
 
 // Marker, u16 little-endian header length, header, payload.

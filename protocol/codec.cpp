@@ -93,7 +93,7 @@ void pack(Packer& out, const HistorySnapshot& history) {
     }
 }
 
-// 1 and 3 were request_vote and append of version 1. 20 to 26 are the membership's packets, which share a stream with these.
+// 1 and 3 were request_vote and append of version 1, 6, 11 and 12 query, contribution and blob of versions 1 to 3. 20 to 26 are the membership's packets, which share a stream with these.
 struct FieldWriter {
     Packer& out;
 
@@ -167,7 +167,7 @@ struct FieldWriter {
         out.pack_double(m.squared_distance);
     }
     void operator()(const Query& m) const {
-        start(6, 5);
+        start(33, 5);
         out.pack_uint64(m.term.value);
         pack(out, m.round);
         out.pack_uint64(m.base.value);
@@ -438,7 +438,6 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 2: return VoteReply{term(), in.boolean("granted"), disk()};
         case 4: return AppendReply{term(), in.boolean("accepted"), index("match"), disk()};
         case 5: return ViolationNotice{index("applied"), in.magnitude("squared_distance")};
-        case 6: return Query{term(), in.round("round"), index("base"), read_since(in)};
         case 7: return Abort{term(), in.round("round")};
         case 8: return Ready{term(), in.round("round")};
         case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
@@ -452,6 +451,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
                                in.boolean("is_transfer"), disk()};
         case 18: return read_append(in);
         case 19: return read_snapshot(in);
+        case 33: return Query{term(), in.round("round"), index("base"), read_since(in)};
         case 27: return ChangeMembers{read_members(in), index("known")};
         case 28: return FetchLeaves{ModelHash{in.bytes32("hash")}};
         case 29: return BlobLeaves{ModelHash{in.bytes32("hash")}, read_leaves(in)};
