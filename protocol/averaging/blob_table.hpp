@@ -56,7 +56,7 @@ public:
     // us, and those who have not answered have been away for long, for a holder may never come back. What somebody else than a
     // voter lacks says nothing of who holds it.
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter = true);
-    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const;
+    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_members) const;
 
     // Sends due fetches, to `holders` (sorted).
     void advance(Instant now, const std::vector<PeerId>& holders);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "protocol/hash_tree.hpp"
+#include "protocol/log/committee_rule.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/random.hpp"
 #include "protocol/timing.hpp"
@@ -47,6 +48,7 @@ struct Settings {
     Duration safety_phase{};
     std::uint64_t rounds_per_term = 1;
     LogKept log_kept;                  // before compaction: a third of the runs keep a handful
+    CommitteeRule committee;           // smaller ones in many runs, whose seats are exchanged more often
     double crash_at_persist = 0;       // probability, per output that persists something
 
     [[nodiscard]] std::size_t founding() const { return founders == 0 ? members : founders; }
