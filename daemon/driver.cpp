@@ -42,7 +42,7 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
     return {.self = recovered.identity.id(),
             .name = config.peer.name,
             .address = own_address(config.peer),
-            .voters = recovered.voters,
+            .founders = recovered.voters,
             .known = recovered.known,
             .boot = drawn(),
             .divergence_threshold = config.averaging.divergence_threshold,

@@ -38,9 +38,9 @@ void Driver::carry_out_event(const MembersChanged& event) {
         logger_->warn("fenced standing={} index={}", standing_name(now.standing), event.index.value);
     }
     if (const auto suppressed = limiter_.allow("members_changed", clock_.now()))
-        logger_->info("members_changed index={} change={} peer={} voters={} joining={} suppressed={}", event.index.value,
+        logger_->info("members_changed index={} change={} peer={} voters={} contributors={} joining={} suppressed={}", event.index.value,
                       change_name(event.change.change), name_of(event.change.member), now.roster.voters.size(),
-                      now.roster.joining.size(), *suppressed);
+                      now.roster.contributors.size(), now.roster.joining.size(), *suppressed);
 }
 
 void Driver::carry_out_event(const RoundFailed& event) {

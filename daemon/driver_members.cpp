@@ -21,7 +21,7 @@ std::optional<std::string> Driver::objection(const PeerId& id) const {
     if (now.roster.is_removed(id))
         return "was removed from the group: `parley admit` with its id, at a member, lets it in again";
     const std::vector<PeerId>& allowed = config_.cluster.allowed_peers;
-    const bool is_known = now.roster.is_member(id) || now.standing != Standing::voter;
+    const bool is_known = now.roster.is_member(id) || !now.roster.is_full(self_) || is_fenced(now.standing);
     if (is_known || allowed.empty() || std::ranges::binary_search(allowed, id)) return std::nullopt;
     return "is neither a member nor among cluster.allowed_peers of cluster " + config_.cluster.name;
 }

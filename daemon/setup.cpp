@@ -86,7 +86,7 @@ Hello make_hello(const Config& config, const std::string& model_description, con
             .port = 0,
             .fingerprint = hash_of(identity),
             .model = (config.model.layers.empty() ? config.model.preset : "layers") + ", " + std::to_string(initial_model->size()) + " parameters",
-            .voters = hash_of(std::as_bytes(ids)),
+            .founders = hash_of(std::as_bytes(ids)),
             .settings = shared_settings(config)};
 }
 

@@ -36,12 +36,19 @@ json ids_json(const std::vector<PeerId>& ids) {
     return list;
 }
 
+const char* place_in(const Roster& roster, const PeerId& id) {
+    if (roster.is_voter(id)) return "voter";
+    if (roster.is_contributor(id)) return "contributor";
+    return roster.is_joining(id) ? "joining" : "none";
+}
+
 void add_roster(json& group, const PeerStatus& peer) {
     group["standing"] = is_fenced(peer.standing) ? "fenced" : standing_name(peer.standing);
     group["fenced"] = nullptr;
     if (is_fenced(peer.standing)) group["fenced"] = standing_name(peer.standing);
     group["founders_wanted"] = peer.founders_wanted;
     group["voters"] = ids_json(peer.roster.voters);
+    group["contributors"] = ids_json(peer.roster.contributors);
     group["joining"] = ids_json(peer.roster.joining);
     group["removed"] = ids_json(peer.roster.removed);
     group["revoked"] = ids_json(peer.roster.revoked);
@@ -55,6 +62,7 @@ json group_json(const StatusView& view) {
     for (const MemberView& member : view.peer.members)
         members.push_back({{"id", member.id.text()},
                            {"name", member.name},
+                           {"place", place_in(view.peer.roster, member.id)},
                            {"state", swim::state_name(member.state)},
                            {"connected", member.connected},
                            {"address", member.address}});

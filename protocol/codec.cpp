@@ -47,24 +47,30 @@ void pack(Packer& out, const Record& record) {
     if (members != nullptr) pack(out, *members);
 }
 
+void pack(Packer& out, const std::vector<PeerId>& ids) {
+    CHECK(ids.size() <= known_max);
+    out.pack_array(static_cast<std::uint32_t>(ids.size()));
+    for (const PeerId& id : ids)
+        pack(out, id.bytes);
+}
+
 void pack(Packer& out, const Roster& roster) {
-    out.pack_array(5);
-    for (const auto* list : {&roster.voters, &roster.joining, &roster.removed, &roster.revoked}) {
-        CHECK(list->size() <= known_max);
-        out.pack_array(static_cast<std::uint32_t>(list->size()));
-        for (const PeerId& id : *list)
-            pack(out, id.bytes);
-    }
+    out.pack_array(8);
+    for (const auto* list : {&roster.voters, &roster.joining, &roster.removed, &roster.revoked})
+        pack(out, *list);
     out.pack_array(static_cast<std::uint32_t>(roster.disks.size() * 2));
-    for (const auto& [voter, disk] : roster.disks) {
-        pack(out, voter.bytes);
+    for (const auto& [member, disk] : roster.disks) {
+        pack(out, member.bytes);
         out.pack_uint64(disk.value);
     }
+    pack(out, roster.contributors);
+    pack(out, roster.rotation);
+    out.pack_uint64(roster.reseated.value);
 }
 
 // [index, term, reference, reference round, its hash, latest round, violations, full rounds, partial rounds,
-//  [member, index, round, hash, ...], [[voters], [joining], [removed], [revoked], [voter, disk, ...]], [member, index of its last change, ...]],
-// a round being two numbers
+//  [member, index, round, hash, ...], [[voters], [joining], [removed], [revoked], [member, disk, ...], [contributors], [rotation], term of the last exchange],
+//  [member, index of its last change, ...]], a round being two numbers
 void pack(Packer& out, const HistorySnapshot& history) {
     out.pack_array(14);
     out.pack_uint64(history.index.value);
@@ -157,7 +163,7 @@ struct FieldWriter {
         out.pack_uint64(m.disk.value);
     }
     void operator()(const Snapshot& m) const {
-        start(19, 2);
+        start(33, 2);
         out.pack_uint64(m.term.value);
         pack(out, m.history);
     }
@@ -167,7 +173,7 @@ struct FieldWriter {
         out.pack_double(m.squared_distance);
     }
     void operator()(const Query& m) const {
-        start(33, 5);
+        start(36, 5);
         out.pack_uint64(m.term.value);
         pack(out, m.round);
         out.pack_uint64(m.base.value);
@@ -254,7 +260,7 @@ Average read_average(FieldReader& in) {
 
 Members read_members(FieldReader& in) {
     const std::uint64_t change = in.unsigned_number("change");
-    if (change > static_cast<std::uint64_t>(Members::Change::enroll)) in.fail("change");
+    if (change > static_cast<std::uint64_t>(Members::Change::unseat)) in.fail("change");
     Members members;
     members.change = static_cast<Members::Change>(change);
     members.member.bytes = in.bytes32("member");
@@ -289,7 +295,7 @@ void read_served(FieldReader& list, HistorySnapshot& history) {
     }
 }
 
-std::vector<PeerId> read_ids(FieldReader& in, const char* field, std::size_t ids_max) {
+std::vector<PeerId> read_ids(FieldReader& in, const char* field, std::size_t ids_max, bool is_sorted = true) {
     std::vector<PeerId> ids;
     const msgpack::object* array = in.array(field);
     if (array == nullptr) return ids;
@@ -297,7 +303,7 @@ std::vector<PeerId> read_ids(FieldReader& in, const char* field, std::size_t ids
     if (list.left() > ids_max) list.fail("length");
     while (list.left() != 0) {
         const PeerId id{list.bytes32("member")};
-        if (!ids.empty() && !(ids.back() < id)) list.fail("order");
+        if (is_sorted && !ids.empty() && !(ids.back() < id)) list.fail("order");
         ids.push_back(id);
     }
     in.absorb(list.finish());
@@ -311,9 +317,9 @@ std::map<PeerId, DiskId> read_disks(FieldReader& in) {
     FieldReader list(*array, "disks");
     if (list.left() % 2 != 0 || list.left() / 2 > limits::members_max) list.fail("length");
     while (list.left() != 0) {
-        const PeerId voter{list.bytes32("voter")};
-        if (!disks.empty() && !(disks.rbegin()->first < voter)) list.fail("order");
-        disks[voter].value = list.unsigned_number("disk");
+        const PeerId member{list.bytes32("member")};
+        if (!disks.empty() && !(disks.rbegin()->first < member)) list.fail("order");
+        disks[member].value = list.unsigned_number("disk");
     }
     in.absorb(list.finish());
     return disks;
@@ -324,7 +330,18 @@ void read_roster(FieldReader& in, Roster& roster) {
     if (array == nullptr) return;
     FieldReader lists(*array, "roster");
     const auto ids = [&lists](const char* field) { return read_ids(lists, field, known_max); };
-    roster = {ids("voters"), ids("joining"), ids("removed"), ids("revoked"), read_disks(lists)};
+    roster.voters = ids("voters");
+    roster.joining = ids("joining");
+    roster.removed = ids("removed");
+    roster.revoked = ids("revoked");
+    roster.disks = read_disks(lists);
+    if (lists.left() == 0) {
+        roster.rotation = roster.voters;  // on a disk of version 3, where everybody voted
+    } else {
+        roster.contributors = read_ids(lists, "contributors", limits::members_max);
+        roster.rotation = read_ids(lists, "rotation", limits::members_max, false);
+        roster.reseated.value = lists.unsigned_number("reseated");
+    }
     in.absorb(lists.finish());
 }
 
@@ -450,13 +467,13 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
             return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
                                in.boolean("is_transfer"), disk()};
         case 18: return read_append(in);
-        case 19: return read_snapshot(in);
-        case 33: return Query{term(), in.round("round"), index("base"), read_since(in)};
+        case 36: return Query{term(), in.round("round"), index("base"), read_since(in)};
         case 27: return ChangeMembers{read_members(in), index("known")};
         case 28: return FetchLeaves{ModelHash{in.bytes32("hash")}};
         case 29: return BlobLeaves{ModelHash{in.bytes32("hash")}, read_leaves(in)};
         case 30: return FetchLeaf{ModelHash{in.bytes32("hash")}, in.leaf_number("leaf")};
         case 31: return BlobBusy{ModelHash{in.bytes32("hash")}, read_ids(in, "holders", limits::members_max)};
+        case 33: return read_snapshot(in);
         default: return std::nullopt;
     }
 }
@@ -502,7 +519,7 @@ Bytes encode(const Hello& hello) {
     out.pack_uint16(hello.port);
     pack(out, hello.fingerprint.bytes);
     pack(out, hello.model);
-    pack(out, hello.voters.bytes);
+    pack(out, hello.founders.bytes);
     CHECK(hello.settings.size() <= limits::shared_settings_max);
     out.pack_array(static_cast<std::uint32_t>(hello.settings.size() * 2));
     for (const SharedSetting& setting : hello.settings) {
@@ -528,7 +545,7 @@ Result<Hello> decode_hello(std::span<const std::byte> bytes) {
     hello.port = static_cast<std::uint16_t>(port);
     hello.fingerprint.bytes = in.bytes32("fingerprint");
     hello.model = in.text("model", limits::description_bytes_max);
-    hello.voters.bytes = in.bytes32("voters");
+    hello.founders.bytes = in.bytes32("founders");
     hello.settings = read_settings(in);
     if (const auto error = in.finish()) return std::unexpected(*error);
     return hello;

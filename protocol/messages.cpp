@@ -29,8 +29,8 @@ std::optional<std::string> refusal(const Hello& ours, const Hello& theirs) {
         return "another model: '" + theirs.model + "' (fingerprint " + short_hash(theirs.fingerprint) + ") there, '" +
                ours.model + "' (fingerprint " + short_hash(ours.fingerprint) +
                ") here: [model] must be the same in both configs";
-    if (ours.voters != theirs.voters)
-        return "another list of founding voters: hash " + short_hash(theirs.voters) + " there, " + short_hash(ours.voters) +
+    if (ours.founders != theirs.founders)
+        return "another list of founding voters: hash " + short_hash(theirs.founders) + " there, " + short_hash(ours.founders) +
                " here: [cluster] voters must name those who founded the group, in every config";
     for (const SharedSetting& setting : ours.settings) {
         const auto other = std::ranges::find(theirs.settings, setting.name, &SharedSetting::name);

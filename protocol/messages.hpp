@@ -176,12 +176,12 @@ struct SharedSetting {
 
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: weights
+    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: a committee, weights
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters
     std::string model;                  // for people: "mnist-cnn, 1199882 parameters"
-    ModelHash voters;                   // of the sorted voter ids
+    ModelHash founders;                 // of their sorted ids: it also says who of them had the first seats
     std::vector<SharedSetting> settings{};
 };
 

@@ -154,7 +154,7 @@ const char* role_name(Role role);
 
 // What the committed log says of a peer. A fenced one trains on, alone, and says so: it was removed or revoked, or it lost its disk
 // and is to be taken in anew, which the coordinator does by itself.
-enum class Standing { voter, joining, newcomer, removed, revoked, lost_disk };
+enum class Standing { voter, contributor, joining, newcomer, removed, revoked, lost_disk };
 const char* standing_name(Standing standing);
 inline bool is_fenced(Standing standing) {
     return standing == Standing::removed || standing == Standing::revoked || standing == Standing::lost_disk;

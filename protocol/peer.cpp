@@ -16,7 +16,8 @@ const char* role_name(Role role) {
 }
 
 const char* standing_name(Standing standing) {
-    static constexpr std::array names = {"voter", "joining", "newcomer", "removed", "revoked", "lost_disk"};
+    static constexpr std::array names = {"voter",   "contributor", "joining",  "newcomer",
+                                         "removed", "revoked",     "lost_disk"};
     return names.at(static_cast<std::size_t>(standing));
 }
 
@@ -160,7 +161,7 @@ void Peer::Machines::decide_records(Instant now) {
             output.events.push_back(RoundDecided{index, *average, record.is_reference()});
     }
     carry_out_membership();  // of a group that has changed
-    watch_voters(now);
+    watch_members(now);
     participant.apply(now, raft.log(), history, blobs);
 }
 
@@ -177,7 +178,7 @@ void Peer::Machines::announce(Instant now) {
     }
     ask_for_changes(now);
     carry_out_membership();
-    watch_voters(now);
+    watch_members(now);
 }
 
 void Peer::Machines::carry_out_membership() {
@@ -221,16 +222,17 @@ void Peer::Machines::settle_round(Instant now) {
     const bool is_warm = raft.log().term_at(raft.commit()) == raft.term();
     if (is_warm && !balancer.is_started()) {
         balancer.start(raft.term());
-        balancer.alive_changed(now, voters_seen);
+        balancer.alive_changed(now, members_seen);
     }
     const bool is_between_rounds = balancer.open_round().is_none();
     if (is_warm && is_between_rounds) propose_members(now);
     const bool is_current = participant.applied() == raft.commit() && raft.commit() == raft.log().last_index();
     if (!is_warm || !is_current || participant.reference() == nullptr) return;
     if (participant.reference_version() != history.reference()) return;
+    const std::set<PeerId> voters_seen = reachable_voters();
     const Handover::Field field{voters_seen, [this](const PeerId& id) { return holds_reference(id); }};
     if (is_between_rounds && handover.holds_back(now, raft, field)) return;
-    balancer.try_open(now, {history, participant.reference(), voters_seen});
+    balancer.try_open(now, {history, participant.reference(), members_seen});
 }
 
 void Peer::Machines::collect_garbage() {
@@ -266,8 +268,8 @@ void Peer::Machines::pump(Instant now) {
         collect_garbage();
         compact_log();
         std::vector<PeerId> holders;
-        // A newcomer may not know yet who votes.
-        std::ranges::copy_if(standing() == Standing::newcomer ? membership.reachable() : voters_seen,
+        // A newcomer may not know yet who is a member.
+        std::ranges::copy_if(standing() == Standing::newcomer ? membership.reachable() : members_seen,
                              std::back_inserter(holders), [this](const PeerId& id) { return id != config.self; });
         blobs.advance(now, holders);
         collect_sends();
@@ -293,9 +295,7 @@ swim::SwimConfig swim_config(const PeerConfig& config, Incarnation incarnation, 
                           .enrolled = {},
                           .timing = config.timing.membership};
     if (!config.address.empty()) swim.description.addresses.push_back(config.address);
-    std::vector<PeerId> members = roster.voters;
-    members.insert(members.end(), roster.joining.begin(), roster.joining.end());
-    for (const PeerId& member : members) {
+    for (const PeerId& member : roster.members()) {
         if (member == config.self) continue;
         const auto known = std::ranges::find(config.known, member, &PeerConfig::Known::id);
         if (known == config.known.end())
@@ -309,13 +309,13 @@ swim::SwimConfig swim_config(const PeerConfig& config, Incarnation incarnation, 
 }  // namespace
 
 Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Instant now) {
-    std::ranges::sort(config.voters);
+    std::ranges::sort(config.founders);
     if (const auto error = check(config, state)) return std::unexpected(*error);
     const ModelHash initial_hash = config.hash(*config.initial_model);
     const LogIndex applied = state.applied.applied;
     if (state.base.index == LogIndex{}) {
         state.base.reference_hash = initial_hash;
-        state.base.roster = Roster::founded_by(config.voters);
+        state.base.roster = Roster::founded_by(config.founders, config.committee);
     }
     const LogIndex committed = std::max(applied, state.base.index);
     RecordLog log(std::move(state.records), std::move(state.base));
@@ -336,17 +336,18 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .config = config,
         .membership = std::move(*membership),
         .changes = MemberChanges(config.timing.notice_interval),
-        .raft = Raft({config.self, config.voters, config.timing, state.hard_state.disk, config.bootstrap_peers},
+        .committee = Committee(config.committee, config.timing.seat_patience),
+        .raft = Raft({config.self, config.founders, config.timing, state.hard_state.disk, config.bootstrap_peers, config.committee},
                      {state.hard_state.term, state.hard_state.voted_for, state.hard_state.is_founder}, std::move(log),
                      committed, next_rng(), now),
         .history = std::move(history),
         .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing, {config.hash, config.parameter_count},
                            Rng(config.boot)),
         .serving = BlobServing(config.timing),
-        .participant = Participant({config.self, config.voters.size(), config.divergence_threshold,
+        .participant = Participant({config.self, roster.full_count(), config.divergence_threshold,
                                     config.initial_model, initial_hash, config.timing, config.encoding},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
-        .balancer = Balancer({config.self, config.voters.size(), config.divergence_threshold, config.model_count, config.hash,
+        .balancer = Balancer({config.self, roster.full_count(), roster.voters, config.divergence_threshold, config.model_count, config.hash,
                               config.timing, config.weighting, config.encoding},
                              next_rng()),
         .handover = Handover({config.self, config.rounds_per_term, config.timing}),
@@ -362,7 +363,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .announced = {state.hard_state.term, std::nullopt},
         .clock = now,
         .coordinator_known = {},
-        .voters_seen = {},
+        .members_seen = {},
         .told = {},
         .to_self = {},
         .output = {}});

@@ -45,7 +45,7 @@ struct PeerConfig {
     PeerId self;
     std::string name;
     std::string address;                 // where others reach this peer, "host:port"; may be empty
-    std::vector<PeerId> voters;          // who founded the group, the same at every peer for ever; at most limits::members_max.
+    std::vector<PeerId> founders;        // of the group, the same at every peer for ever; at most limits::members_max.
                                          // A newcomer is not among them: it is admitted by the log
     std::vector<Known> known;            // of others than members: ignored
     std::uint64_t boot = 0;              // drawn anew at every start
@@ -61,6 +61,7 @@ struct PeerConfig {
     std::uint64_t rounds_per_term = 1;   // decided ones, after which the coordinator hands over; >= 1
     LogKept log_kept{};                  // of the log; the rest is compacted
     std::size_t bootstrap_peers = 0;     // founding voters in reach before the group begins, if more than a majority
+    CommitteeRule committee{};           // the same at every peer for ever
 };
 
 // --- status -------------------------------------------------------------------------------------------

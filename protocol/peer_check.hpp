@@ -7,7 +7,7 @@
 
 namespace parley {
 
-// What is wrong with them; nothing when a peer can start from them. The voters are sorted.
+// What is wrong with them; nothing when a peer can start from them. The founders are sorted.
 std::optional<Error> check(const PeerConfig& config, const PersistedState& state);
 
 }  // namespace parley

@@ -12,6 +12,7 @@
 #include "protocol/election/handover.hpp"
 #include "protocol/election/raft.hpp"
 #include "protocol/log/history.hpp"
+#include "protocol/membership/committee.hpp"
 #include "protocol/membership/member_changes.hpp"
 #include "protocol/membership/membership.hpp"
 #include "protocol/peer.hpp"
@@ -22,6 +23,7 @@ struct Peer::Machines {
     PeerConfig config;
     Membership membership;
     MemberChanges changes;
+    Committee committee;
     Raft raft;
     History history;
     BlobTable blobs;
@@ -34,7 +36,7 @@ struct Peer::Machines {
     LogIndex durably_applied;
     DiskId disk;
     bool is_disk_lost = false;                       // an alarm was raised
-    bool is_fresh = false;                             // it began with an empty disk and has not been a voter since
+    bool is_fresh = false;                             // it began with an empty disk and has not been a full member since
     std::map<PeerId, LogIndex> applied_by;           // durably, as the members say themselves
     std::map<PeerId, ModelHash> reference_by;        // in force there, as the members say themselves
     std::map<ModelHash, std::pair<PeerId, Ready>> ready_due;  // pushed averages that are being stored
@@ -42,7 +44,7 @@ struct Peer::Machines {
     std::pair<Term, std::optional<PeerId>> announced;
     Instant clock;                                   // of the last input
     std::optional<Instant> coordinator_known;        // last
-    std::set<PeerId> voters_seen;                    // reachable voters
+    std::set<PeerId> members_seen;                   // reachable full members
     struct Told {
         std::optional<PeerId> coordinator;
         LogIndex applied;
@@ -110,8 +112,8 @@ struct Peer::Machines {
     void member_came(Instant now, const PeerId& id);
     void member_went(Instant now, const PeerId& id);
     void note_standing();
-    void count_voters();
-    void watch_voters(Instant now);
+    void count_members();
+    void watch_members(Instant now);
     void ask_for_changes(Instant now);
     void propose_members(Instant now);
     // Fencing: nothing of another term, or from another than its coordinator, is acted on.

@@ -19,14 +19,15 @@ bool is_of_the_log(const Message& message) {
                      Blob>(message);
 }
 
-// Counted by the coordinator.
-bool is_a_voters(const Message& message) { return is_any_of<ViolationNotice, Contribution, Ready>(message); }
+// Of whoever takes part in rounds.
+bool is_a_full_members(const Message& message) { return is_any_of<ViolationNotice, Contribution, Ready>(message); }
 
 }  // namespace
 
 Standing Peer::Machines::standing() const {
     const Roster& roster = history.roster();
-    if (roster.is_voter(config.self)) return roster.is_voter_on(config.self, disk) ? Standing::voter : Standing::lost_disk;
+    if (roster.is_full(config.self) && !roster.is_full_on(config.self, disk)) return Standing::lost_disk;
+    if (roster.is_full(config.self)) return roster.is_voter(config.self) ? Standing::voter : Standing::contributor;
     if (roster.is_joining(config.self)) return Standing::joining;
     if (roster.is_revoked(config.self)) return Standing::revoked;
     return roster.is_removed(config.self) ? Standing::removed : Standing::newcomer;
@@ -36,7 +37,7 @@ bool Peer::Machines::accepts(const PeerId& from, const Message& message) const {
     const Roster& roster = history.roster();
     if (roster.is_revoked(from)) return false;
     if (is_of_the_log(message)) return true;
-    if (is_a_voters(message)) return roster.is_voter(from);
+    if (is_a_full_members(message)) return roster.is_full(from);
     return accepts_packets(from);
 }
 
@@ -46,16 +47,19 @@ bool Peer::Machines::accepts_packets(const PeerId& from) const {
 
 std::set<PeerId> Peer::Machines::reachable_voters() const {
     std::set<PeerId> voters;
-    for (const PeerId& id : membership.reachable())
+    for (const PeerId& id : members_seen)
         if (history.roster().is_voter(id)) voters.insert(voters.end(), id);
     return voters;
 }
 
-void Peer::Machines::watch_voters(Instant now) {
-    std::set<PeerId> voters = reachable_voters();
-    if (voters_seen == voters) return;
-    voters_seen = std::move(voters);
-    balancer.alive_changed(now, voters_seen);
+void Peer::Machines::watch_members(Instant now) {
+    std::set<PeerId> seen;
+    for (const PeerId& id : membership.reachable())
+        if (history.roster().is_full(id)) seen.insert(seen.end(), id);
+    committee.watch(now, history.roster(), seen);
+    if (members_seen == seen) return;
+    members_seen = std::move(seen);
+    balancer.alive_changed(now, members_seen);
 }
 
 // Durably, as it says itself.
@@ -75,10 +79,10 @@ void Peer::Machines::connected(Instant now, const PeerId& id, const std::string&
     changes.connected(now, id, address);
 }
 
-void Peer::Machines::count_voters() {
+void Peer::Machines::count_members() {
     const Roster& roster = history.roster();
-    balancer.members_changed(roster.voters.size());
-    participant.voters_changed(roster.voters.size() + (roster.is_voter(config.self) ? 0 : 1));
+    balancer.members_changed(roster);
+    participant.members_changed(roster.full_count() + (roster.is_full(config.self) ? 0 : 1));
 }
 
 void Peer::Machines::note_standing() {
@@ -96,12 +100,13 @@ void Peer::Machines::note_standing() {
 // Whoever has gone is not waited for, spoken to or kept models for any more, from this step on.
 void Peer::Machines::members_decided(Instant now, LogIndex index, const Members& change) {
     const PeerId& id = change.member;
-    if (is_fresh && id == config.self && change.change == Members::Change::promote && history.last_served(id) == LogIndex{})
+    const bool is_taken_in = change.change == Members::Change::promote || change.change == Members::Change::enlist;
+    if (is_fresh && id == config.self && is_taken_in && history.last_served(id) == LogIndex{})
         participant.begin_from_reference();
     note_standing();
-    if (!changes_voters(change)) return;
+    if (!changes_group(change)) return;
     changes.decided(change, history.roster());
-    count_voters();
+    count_members();
     output.events.push_back(MembersChanged{index, change});
     if (id == config.self) return;
     if (!history.roster().is_member(id)) return member_went(now, id);
@@ -118,16 +123,14 @@ void Peer::Machines::follow_group(Instant now, const Roster& before) {
     const Roster& roster = history.roster();
     note_standing();
     changes.regrouped(roster);
-    count_voters();
-    for (const auto* members : {&roster.voters, &roster.joining})
-        for (const PeerId& id : *members)
-            if (id != config.self && !before.is_member(id)) member_came(now, id);
+    count_members();
+    for (const PeerId& id : roster.members())
+        if (id != config.self && !before.is_member(id)) member_came(now, id);
     for (const auto* departed : {&roster.removed, &roster.revoked})
         for (const PeerId& id : *departed)
             if (id != config.self) member_went(now, id);
-    for (const auto* members : {&before.voters, &before.joining})
-        for (const PeerId& id : *members)
-            if (id != config.self && !roster.is_member(id)) member_went(now, id);
+    for (const PeerId& id : before.members())
+        if (id != config.self && !roster.is_member(id)) member_went(now, id);
 }
 
 void Peer::Machines::member_came(Instant now, const PeerId& id) {
@@ -159,7 +162,8 @@ void Peer::Machines::propose_members(Instant now) {
     // A majority of those who stay must hold the reference in force: that of those who were may have been among the others.
     const auto is_safe = [&](const Members& change) {
         Roster after = roster;
-        after.apply(change);
+        after.apply(change, raft.term());
+        if (after.voters == roster.voters) return true;
         const auto holders = std::ranges::count_if(
             after.voters, [this, &after](const PeerId& id) {
                 // One whose disk nobody knows may not vote yet.
@@ -173,17 +177,18 @@ void Peer::Machines::propose_members(Instant now) {
         return is_safe(change) && (change.change == Members::Change::admit || is_spared(now, change.member));
     };
     // Its word does not count: it is taken in anew, as it is.
-    for (const PeerId& voter : roster.voters) {
-        const Members demotion{Members::Change::demote, voter};
-        const bool is_lost = raft.disk_of(voter) != DiskId{} && !roster.is_voter_on(voter, raft.disk_of(voter));
+    for (const PeerId& id : roster.rotation) {
+        const Members demotion{Members::Change::demote, id};
+        const bool is_lost = raft.disk_of(id) != DiskId{} && !roster.is_full_on(id, raft.disk_of(id));
         if (is_lost && !roster.objection(demotion) && is_safe(demotion)) {
             raft.propose(demotion);
             return;
         }
     }
-    auto change = changes.next(roster, is_ready, may_go);
+    auto change = changes.next(roster, committee.has_seat_for_another(roster), is_ready, may_go);
+    if (!change) change = committee.next(now, raft.term(), roster, {config.self, members_seen, is_ready, is_safe});
     if (!change) return;
-    if (change->change == Members::Change::promote) change->disk = raft.disk_of(change->member);
+    if (roster.is_joining(change->member)) change->disk = raft.disk_of(change->member);
     raft.propose(*change);
 }
 

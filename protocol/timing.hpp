@@ -20,6 +20,7 @@ struct Timing {
     Duration fetch_retry = 1s;           // asking the next holder for a blob
     Duration holder_patience = 60s;      // for the dead to come back with a blob that none of the living holds
     Duration member_heartbeat = 1s;      // to the coordinator and to one other member, each in turn
+    Duration seat_patience = 30s;        // a voter may be out of reach for so long before its seat in the committee is given away
     swim::SwimTiming membership;
 
     // For hosts with cores to spare and a quick network, and for tests: failover in about a second.
@@ -35,6 +36,7 @@ struct Timing {
         timing.notice_interval = 500ms;
         timing.fetch_retry = 300ms;
         timing.member_heartbeat = 300ms;
+        timing.seat_patience = 6s;
         timing.membership.probe_interval = 500ms;
         timing.membership.probe_timeout = 250ms;
         timing.membership.gossip_interval = 100ms;

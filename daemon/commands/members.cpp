@@ -28,7 +28,7 @@ bool is_in(const json& ids, const std::string& id) { return std::ranges::find(id
 
 // What the log says once it is so.
 bool is_so(const json& group, const std::string& change, const std::string& id) {
-    const bool is_member = is_in(group.at("voters"), id) || is_in(group.at("joining"), id);
+    const bool is_member = is_in(group.at("voters"), id) || is_in(group.at("contributors"), id) || is_in(group.at("joining"), id);
     if (change == "revoke") return is_in(group.at("revoked"), id);
     return is_member == (change == "admit");
 }
@@ -49,8 +49,10 @@ int wait_until_so(const std::filesystem::path& socket, const std::string& change
         if (!status) return complain(exit_not_running, status.error().message);
         group = status->at("group");
         if (is_so(group, change, id)) {
-            fmt::print("done: {} {}; {} voters, {} joining\n", change, id, group.at("voters").size(), group.at("joining").size());
-            if (group.at("voters").size() == 2) fmt::print("two voters tolerate the loss of neither\n");
+            const std::size_t contributors = group.at("contributors").size();
+            fmt::print("done: {} {}; {} voters, {}{} joining\n", change, id, group.at("voters").size(),
+                       contributors == 0 ? "" : fmt::format("{} contributors, ", contributors), group.at("joining").size());
+            if (group.at("voters").size() == 2 && contributors == 0) fmt::print("two voters tolerate the loss of neither\n");
             return exit_ok;
         }
         std::this_thread::sleep_for(look_again);

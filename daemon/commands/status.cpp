@@ -65,10 +65,11 @@ std::string fenced_text(const std::string& why) {
 // Of a group that has decided nothing yet.
 void print_beginning(const json& group, const json& self) {
     const json& members = group.at("members");
-    const auto in_reach = std::ranges::count_if(
-        members, [&self](const json& member) { return member.at("id") == self || member.at("connected").get<bool>(); });
-    fmt::print("           the group has not begun: {} of {} founders are here, {} are wanted (cluster.bootstrap_peers)\n", in_reach,
-               members.size(), group.at("founders_wanted").get<std::size_t>());
+    const auto in_reach = std::ranges::count_if(members, [&self](const json& member) {
+        return member.at("place") == "voter" && (member.at("id") == self || member.at("connected").get<bool>());
+    });
+    fmt::print("           the group has not begun: {} of {} founding voters are here, {} are wanted (cluster.bootstrap_peers)\n",
+               in_reach, group.at("voters").size(), group.at("founders_wanted").get<std::size_t>());
 }
 
 void print_status(const json& status) {
@@ -85,15 +86,19 @@ void print_status(const json& status) {
     print_handovers(group);
     const std::string standing = group.at("standing").get<std::string>();
     const std::size_t joining = group.at("joining").size();
-    fmt::print("           {} voters{}{}\n", group.at("voters").size(),
+    const std::size_t contributors = group.at("contributors").size();
+    fmt::print("           {} voters{}{}{}\n", group.at("voters").size(),
+               contributors == 0 ? "" : fmt::format(", {} contributors", contributors),
                joining == 0 ? "" : fmt::format(", {} joining", joining),
                standing == "voter"    ? ""
+               : standing == "contributor" ? "; this peer is a contributor, without a seat"
                : standing == "fenced" ? fenced_text(group.at("fenced").get<std::string>())
                                       : "; this peer is " + standing);
     if (group.at("commit").get<std::uint64_t>() == 0) print_beginning(group, peer.at("id"));
     for (const json& member : group.at("members"))
-        fmt::print("           {:<8}  {:<8}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
-                   member.at("state").get<std::string>(), member.at("name").get<std::string>(),
+        fmt::print("           {:<8}  {:<8}{}  {:<20}  {}\n", member.at("id").get<std::string>().substr(0, 8),
+                   member.at("state").get<std::string>(),
+                   contributors == 0 ? "" : fmt::format("  {:<11}", member.at("place").get<std::string>()), member.at("name").get<std::string>(),
                    member.at("address").get<std::string>());
     print_learner(status.at("learner"));
     const json& rounds = status.at("rounds");

@@ -57,9 +57,10 @@ std::set<PeerId> Balancer::violators(const Ground& ground) {
     return result;
 }
 
-void Balancer::members_changed(std::size_t members) {
+void Balancer::members_changed(const Roster& roster) {
     CHECK(!round_);
-    config_.members = members;
+    config_.members = roster.full_count();
+    config_.voters = roster.voters;
 }
 
 void Balancer::try_open(Instant now, const Ground& ground) {
@@ -197,7 +198,8 @@ void Balancer::settle(Instant now) {
     story().steps.back().mean_distance = distance;
     const bool is_near = distance <= config_.divergence_threshold;
     const bool is_group = round.answers.size() >= 2 || config_.members == 1;
-    const bool is_whole = is_everybody && round.answers.size() >= majority();
+    // Of a group with a committee the living may be few: most of them are asked for, and never fewer than decide.
+    const bool is_whole = is_everybody && round.answers.size() >= majority() && round.answers.size() * 2 > alive_.size();
     if (is_group && is_whole && (round.is_forced || round.lost.empty() || !is_near))
         return reduce(now, mean, true);
     if (is_group && is_near && !round.is_forced) return reduce(now, mean, false);
@@ -242,7 +244,7 @@ void Balancer::reduce(Instant now, const SentModel& mean, bool is_full) {
     round.storing = std::move(recipients);
 }
 
-// REFERENCE: durable at a majority before it is proposed. BALANCE: at half of its set. Always at the coordinator, and
+// REFERENCE: durable at a majority of the voters before it is proposed. BALANCE: at half of its set. Always at the coordinator, and
 // never there alone: the record is committed within milliseconds, and members of the set could not go on without the
 // average if its only holder died before it had reached them.
 std::size_t Balancer::copies_min() const { return std::min<std::size_t>(2, config_.members); }
@@ -253,7 +255,9 @@ std::size_t Balancer::ready_needed() const {
 
 bool Balancer::is_stored(const std::set<PeerId>& holders) const {
     if (!holders.contains(config_.self) || holders.size() < copies_min()) return false;
-    const auto counts = [this](const PeerId& id) { return round_->is_full || round_->average.includes(id); };
+    const auto counts = [this](const PeerId& id) { 
+        return round_->is_full ? std::ranges::binary_search(config_.voters, id) : round_->average.includes(id);
+    };
     return static_cast<std::size_t>(std::ranges::count_if(holders, counts)) >= ready_needed();
 }
 

@@ -32,7 +32,8 @@ class Balancer {
 public:
     struct Config {
         PeerId self;
-        std::size_t members = 1;  // m: the voters, as of the last committed record
+        std::size_t members = 1;     // m: the full members, as of the last committed record
+        std::vector<PeerId> voters;  // those of them who decide; sorted
         double divergence_threshold = 0;
         std::size_t model_count = 0;  // see PeerConfig
         HashTree hash;
@@ -62,7 +63,7 @@ public:
     void refuse(Instant now, const PeerId& from, RoundId id);
     void alive_changed(Instant now, const std::set<PeerId>& alive);
     // The group has changed. Never while a round is open: MEMBERS are proposed between rounds.
-    void members_changed(std::size_t members);
+    void members_changed(const Roster& roster);
     // A record was committed; it may be the open round's.
     void decided(Instant now, const Record& record);
     // Opens a round when none is open and a violation is outstanding.
@@ -128,7 +129,7 @@ private:
     void repeat_queries();
     [[nodiscard]] std::set<PeerId> violators(const Ground& ground);
     [[nodiscard]] std::vector<PeerId> silent() const;
-    [[nodiscard]] std::size_t majority() const { return config_.members / 2 + 1; }
+    [[nodiscard]] std::size_t majority() const { return config_.voters.size() / 2 + 1; }  // of the voters
     [[nodiscard]] std::size_t copies_min() const;
     [[nodiscard]] std::size_t ready_needed() const;
     [[nodiscard]] bool is_stored(const std::set<PeerId>& holders) const;

@@ -108,12 +108,12 @@ void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& has
     if (found->second.missing_at.insert(from).second) found->second.due = now;
 }
 
-bool BlobTable::is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const {
+bool BlobTable::is_lost(Instant now, const ModelHash& hash, std::size_t other_members) const {
     const auto found = fetches_.find(hash);
     if (found == fetches_.end()) return false;
     const Fetch& fetch = found->second;
-    if (fetch.missing_at.size() >= other_voters) return true;
-    const bool is_majority = (fetch.missing_at.size() + 1) * 2 > other_voters + 1;
+    if (fetch.missing_at.size() >= other_members) return true;
+    const bool is_majority = (fetch.missing_at.size() + 1) * 2 > other_members + 1;
     const auto lacks_it = [&fetch](const PeerId& holder) { return fetch.missing_at.contains(holder); };
     return is_majority && now - fetch.since >= holder_patience_ && std::ranges::all_of(holders_, lacks_it);
 }

@@ -58,7 +58,7 @@ public:
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter = true);
     // Every holder that can be asked has said so.
     [[nodiscard]] bool is_missing_within_reach(const ModelHash& hash) const;
-    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_voters) const;
+    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_members) const;
 
     // Sends due fetches, to `holders` (sorted).
     void advance(Instant now, const std::vector<PeerId>& holders);

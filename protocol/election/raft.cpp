@@ -8,8 +8,8 @@ namespace parley {
 namespace {
 
 // A log from its first record on says nothing of who began it.
-RecordLog founded(RecordLog log, const std::vector<PeerId>& voters) {
-    if (log.base().index == LogIndex{}) log.found(Roster::founded_by(voters));
+RecordLog founded(RecordLog log, const std::vector<PeerId>& founders, const CommitteeRule& rule) {
+    if (log.base().index == LogIndex{}) log.found(Roster::founded_by(founders, rule));
     return log;
 }
 
@@ -18,13 +18,13 @@ RecordLog founded(RecordLog log, const std::vector<PeerId>& voters) {
 Raft::Raft(Config config, Vote vote, RecordLog log, LogIndex commit, Rng rng, Instant now)
     : config_(std::move(config)),
       vote_(vote),
-      log_(founded(std::move(log), config_.voters)),
+      log_(founded(std::move(log), config_.founders, config_.committee)),
       rosters_(log_.base().roster, log_.base().index),
       commit_(commit),
       role_(Follower{}),
       last_advance_(now),
       rng_(rng) {
-    CHECK(std::ranges::is_sorted(config_.voters));
+    CHECK(std::ranges::is_sorted(config_.founders));
     CHECK(commit_ >= log_.base().index && commit_ <= log_.last_index());
     CHECK(log_.last_term() <= vote_.term);
     for (LogIndex index = log_.base().index.next(); index <= log_.last_index(); index = index.next())
@@ -139,7 +139,8 @@ bool Raft::is_complete_at(const PeerId& member) const {
     const auto& followers = std::get<Coordinator>(role_).followers;
     const auto found = followers.find(member);
     if (found == followers.end() || found->second.match != log_.last_index()) return false;
-    return !is_voter(member) || counts(member, found->second);
+    const DiskId disk = found->second.disk;
+    return disk == DiskId{} || !roster().is_full(member) || roster().is_full_on(member, disk);
 }
 
 void Raft::send_timeout_now() {

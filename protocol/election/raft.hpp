@@ -13,7 +13,8 @@
 //
 // The voters are those of the latest MEMBERS record in the own log, committed or not (thesis 4.1; log/roster.hpp); cut
 // back with the log they are the former ones again. Anybody may ask for a vote and anybody answers, for one of the two may
-// not know yet who votes (thesis 4.2.2): whoever counts, counts the voters of its own log. raft_votes.cpp elects,
+// not know yet who votes (thesis 4.2.2): whoever counts, counts the voters of its own log. Members without a seat follow: they
+// get the log and acknowledge it, and count for nothing. raft_votes.cpp elects,
 // raft_replication.cpp carries the log, raft_snapshot.cpp what stands for its beginning, raft_members.cpp changes the group,
 // raft.cpp holds roles and time.
 #pragma once
@@ -44,10 +45,11 @@ class Raft {
 public:
     struct Config {
         PeerId self;
-        std::vector<PeerId> voters;  // the founding ones, sorted
+        std::vector<PeerId> founders;  // sorted
         Timing timing;
         DiskId disk{};               // none: whoever runs this machine knows that no disk is ever lost
         std::size_t founders_wanted = 0;  // before the first election of all, if that is more than a majority
+        CommitteeRule committee{};
     };
 
     // `commit`: known to be committed, because it is in the weights or in the log's base already.
@@ -98,7 +100,7 @@ public:
     [[nodiscard]] std::size_t majority() const { return roster().majority(); }
     // How many voters have to be willing before the first election of all; later a majority.
     [[nodiscard]] std::size_t founders_wanted() const;
-    // As coordinator only: `member` is known to hold the whole log durably, a voter on the disk that it votes from.
+    // As coordinator only: `member` is known to hold the whole log durably, a full member on the disk that the log names.
     [[nodiscard]] bool is_complete_at(const PeerId& member) const;
     // As coordinator only: from where this member has answered last; none: it has not.
     [[nodiscard]] DiskId disk_of(const PeerId& member) const;

@@ -16,7 +16,7 @@ Raft::Ballot Raft::own_ballot() const {
     return is_voter(config_.self) ? Ballot{{config_.self, {true, config_.disk}}} : Ballot{};
 }
 
-// --- the disk that a voter votes from -------------------------------------------------------------------------
+// --- the disk that a full member speaks from -------------------------------------------------------------------------
 
 // Who has lost its disk does not know what it has promised. It cannot tell that from never having been here, so a disk that no log
 // names has a voice only in the very first election: `last_index` of the candidate's log is 0, and so is that of its own.
@@ -65,10 +65,9 @@ void Raft::follow_roster() {
     auto& coordinator = std::get<Coordinator>(role_);
     const Instant heard = std::max(coordinator.since, last_advance_);
     for (const Roster* roster : {&rosters_.at(commit_), &rosters_.latest()})
-        for (const auto* members : {&roster->voters, &roster->joining})
-            for (const PeerId& member : *members)
-                if (member != config_.self)
-                    coordinator.followers.try_emplace(member, Progress{log_.last_index().next(), LogIndex{}, heard});
+        for (const PeerId& member : roster->members())
+            if (member != config_.self)
+                coordinator.followers.try_emplace(member, Progress{log_.last_index().next(), LogIndex{}, heard});
 }
 
 void Raft::commit_to(LogIndex index) {

@@ -67,8 +67,8 @@ bool Raft::is_sound(const Record& record, const Roster& before) {
     if (const Members* change = record.members()) return !before.objection(*change);
     const Average* average = record.average();
     if (average == nullptr) return true;
-    const auto is_known = [&before](const Share& share) { return before.is_voter(share.member); };
-    return average->round.term == record.term && average->violations <= before.voters.size() &&
+    const auto is_known = [&before](const Share& share) { return before.is_full(share.member); };
+    return average->round.term == record.term && average->violations <= before.full_count() &&
            std::ranges::all_of(average->balancing_set, is_known);
 }
 

@@ -12,7 +12,7 @@ void History::decide(LogIndex index, const Record& record) {
     // A record of a term ends every round of the terms before it.
     state_.latest_round = std::max(state_.latest_round, average != nullptr ? average->round : RoundId{record.term, 0});
     if (const Members* change = record.members()) {
-        state_.roster.apply(*change);
+        state_.roster.apply(*change, record.term);
         state_.changed[change->member] = index;
         // Nobody keeps a model for whoever has gone.
         if (!state_.roster.is_member(change->member)) state_.served.erase(change->member);

@@ -51,18 +51,21 @@ struct Members {
     enum class Change {
         admit,    // a newcomer: gets the log and the reference, decides nothing
         promote,  // a joining member becomes a voter, with the disk that it has
-        demote,   // a voter becomes a joining member
+        demote,   // a full member becomes a joining member
         remove,   // a member is one no more; it may be admitted again
         revoke,   // a key is never let in again
-        enroll,   // the disk of a founding voter is known from now on; the group stays as it is
+        enroll,   // the disk of a founder is known from now on; the group stays as it is
+        enlist,   // a joining member becomes a contributor, with the disk that it has
+        seat,     // a contributor becomes a voter
+        unseat,   // a voter becomes a contributor
     };
     Change change = Change::admit;
     PeerId member;
-    DiskId disk{};  // of promote and enroll; none: whatever it has
+    DiskId disk{};  // of promote, enlist and enroll; none: whatever it has
     bool operator==(const Members&) const = default;
 };
-// Only these make another majority.
-inline bool changes_voters(const Members& members) { return members.change != Members::Change::enroll; }
+// Who belongs to the group, or what somebody is in it.
+inline bool changes_group(const Members& members) { return members.change != Members::Change::enroll; }
 const char* change_name(Members::Change change);
 
 using RecordContent = std::variant<Noop, Balance, Reference, Members>;

@@ -17,7 +17,8 @@ void MemberChanges::asked(const ChangeMembers& message, const History& history) 
     if (history.last_change(message.wanted.member) > message.known) return;
     // These the coordinator knows itself.
     using enum Members::Change;
-    if (message.wanted.change == promote || message.wanted.change == enroll) return;
+    const Members::Change change = message.wanted.change;
+    if (change == promote || change == enroll || change == enlist || change == seat || change == unseat) return;
     if (history.roster().objection(message.wanted) || asked_.size() >= limits::members_max) return;
     if (std::ranges::find(asked_, message.wanted) == asked_.end()) asked_.push_back(message.wanted);
 }
@@ -71,12 +72,12 @@ std::vector<Members> MemberChanges::take_due(Instant now, const Roster& roster) 
 
 Instant MemberChanges::next_deadline() const { return due_; }
 
-std::optional<Members> MemberChanges::next(const Roster& roster, const std::function<bool(const PeerId&)>& is_ready,
+std::optional<Members> MemberChanges::next(const Roster& roster, bool has_seat, const std::function<bool(const PeerId&)>& is_ready,
                                            const std::function<bool(const Members&)>& is_safe) const {
     for (const Members& change : asked_)
         if (!roster.objection(change) && is_safe(change)) return change;
     for (const PeerId& member : roster.joining)
-        if (is_ready(member)) return Members{Members::Change::promote, member};
+        if (is_ready(member)) return Members{has_seat ? Members::Change::promote : Members::Change::enlist, member};
     return std::nullopt;
 }
 

@@ -3,7 +3,8 @@
 // wanted here (an operator, or a newcomer on a connection) -> CHANGE_MEMBERS to the coordinator, repeated
 //   -> the coordinator proposes one after the other, between two rounds -> committed, or void: forgotten by everybody
 //
-// The coordinator itself wants one thing more: whoever is joining and has caught up becomes a voter.
+// The coordinator itself wants one thing more: whoever is joining and has caught up becomes a voter, or a contributor where a committee
+// votes. Seats in it: committee.hpp.
 #pragma once
 
 #include <functional>
@@ -41,9 +42,9 @@ public:
     // What is to be asked of the coordinator now.
     [[nodiscard]] std::vector<Members> take_due(Instant now, const Roster& roster);
     [[nodiscard]] Instant next_deadline() const;
-    // At the coordinator: what to propose. `is_ready`: a joining member that has the log and the reference; `is_safe`: the
+    // At the coordinator: what to propose. `has_seat`: whoever joins votes at once; `is_ready`: a joining member that has the log and the reference; `is_safe`: the
     // reference outlives this change.
-    [[nodiscard]] std::optional<Members> next(const Roster& roster, const std::function<bool(const PeerId&)>& is_ready,
+    [[nodiscard]] std::optional<Members> next(const Roster& roster, bool has_seat, const std::function<bool(const PeerId&)>& is_ready,
                                               const std::function<bool(const Members&)>& is_safe) const;
     // Wanted here and not so yet.
     [[nodiscard]] const std::vector<Members>& wanted() const { return wanted_; }

@@ -14,7 +14,7 @@ namespace {
 PeerConfig config_of(std::uint8_t self, std::uint8_t members) {
     PeerConfig config;
     config.self = peer(self);
-    config.voters = peers(members);
+    config.founders = peers(members);
     config.parameter_count = config.model_count = 1;
     config.initial_model = model({0});
     config.hash = cheap_hash;

@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_is_durable_before_it_is_acknowledged) {
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_that_no_coordinator_makes_is_refused) {
-    std::vector<HistorySnapshot> wrong(9, base(7, 3));
+    std::vector<HistorySnapshot> wrong(10, base(7, 3));
     wrong[0] = base(0, 0);
     wrong[1].term = Term{4};                             // later than the message's
     wrong[2].reference = LogIndex{8};                    // beyond its end
@@ -309,6 +309,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_that_no_coordinator_makes_is_refused) {
     wrong[6].roster = {};                                // a group of nobody
     wrong[7].roster.removed = {peer(2)};                 // who is a voter
     wrong[8].changed[peer(4)] = LogIndex{8};
+    wrong[9].roster.contributors = {peer(4)};            // without a turn
     for (const HistorySnapshot& history : wrong) {
         const Raft::Output output = after(history);
         BOOST_TEST(output.refused.size() == 1U);
@@ -337,9 +338,50 @@ BOOST_AUTO_TEST_CASE(votes_from_another_disk_than_the_enrolled_one_do_not_count)
     }
 }
 
+// They are not asked; whoever asked them as voters of a longer log, and has lost it, may hear from them all the same.
+BOOST_AUTO_TEST_CASE(votes_of_contributors_do_not_count) {
+    const CommitteeRule three{.everybody_up_to = 3, .seats = 3};
+    Raft raft({peer(1), peers(5), Timing{}, {}, 0, three}, {}, RecordLog(), LogIndex{}, Rng(1), at(0s));
+    BOOST_REQUIRE((raft.roster().contributors == std::vector<PeerId>{peer(4), peer(5)}));
+    raft.advance(at(20s));
+    for (const auto& [to, request] : sent<PreVote>(raft.take_output().sends))
+        BOOST_TEST(raft.roster().is_voter(to));
+    for (const PeerId& contributor : {peer(4), peer(5)})
+        raft.step(at(20s), contributor, PreVoteReply{Term{1}, true});
+    BOOST_TEST((raft.role() == Role::precandidate));
+    raft.step(at(20s), peer(2), PreVoteReply{Term{1}, true});
+    BOOST_TEST((raft.role() == Role::candidate));
+    for (const PeerId& contributor : {peer(4), peer(5)})
+        raft.step(at(20s), contributor, VoteReply{Term{1}, true});
+    BOOST_TEST((raft.role() == Role::candidate));
+    raft.step(at(20s), peer(2), VoteReply{Term{1}, true});
+    BOOST_TEST((raft.role() == Role::coordinator));
+    // Nor do their answers keep it in office.
+    for (Duration since = 0s; since < 6s; since += 500ms) {
+        raft.advance(at(20s + since));
+        for (const PeerId& contributor : {peer(4), peer(5)})
+            if (raft.role() == Role::coordinator)
+                raft.step(at(20s + since), contributor, AppendReply{Term{1}, true, LogIndex{1}, DiskId{}});
+    }
+    BOOST_TEST((raft.role() == Role::follower));
+}
+
+// Their averages are their own: a log takes records that name them.
+BOOST_AUTO_TEST_CASE(contributors_may_be_in_an_average_and_violate) {
+    const CommitteeRule three{.everybody_up_to = 3, .seats = 3};
+    for (const auto last : {std::uint8_t{5}, std::uint8_t{6}}) {
+        Raft raft({peer(1), peers(5), Timing{}, {}, 0, three}, {}, RecordLog(), LogIndex{}, Rng(1), at(0s));
+        const Record record{Term{1}, Balance{average(1, 1, {1, 2, 4, last}, 4)}};
+        raft.step(at(1s), peer(2), Append{Term{1}, {}, {}, {record}, {}, {}, {}});
+        BOOST_TEST(raft.take_output().refused.size() == (last == 5 ? 0U : 1U));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_group_of_a_snapshot_is_the_group_from_then_on) {
     HistorySnapshot history = base(7, 3);
-    history.roster = {{peer(1), peer(2)}, {peer(4)}, {}, {peer(3)}};
+    history.roster.voters = history.roster.rotation = {peer(1), peer(2)};
+    history.roster.joining = {peer(4)};
+    history.roster.revoked = {peer(3)};
     Raft raft = make(2, 3, {noop(1), {Term{1}, Members{Members::Change::remove, peer(1)}}});
     BOOST_TEST(!raft.roster().is_voter(peer(1)));
     raft.step(at(1s), peer(1), Snapshot{Term{3}, history});

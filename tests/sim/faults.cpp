@@ -173,11 +173,11 @@ void Faults::jump_clock() {
     hosts_[host]->jump_clock(forward);
 }
 
-// Everything that one host kept. Not another one before that is a voter again: two of three have no majority.
+// Everything that one host kept. Not another one before that is a full member again: two of three have no majority.
 void Faults::lose_disk() {
     const std::size_t host = any_host();
     const Ledger& ledger = *group_.ledger;
-    if (!ledger.lost_disks().empty() || !ledger.members().voters.contains(host)) return;
+    if (!ledger.lost_disks().empty() || !ledger.members().is_full(host) || ledger.members().voters.size() < 3) return;
     hosts_[host]->lose_disk();
 }
 

@@ -44,7 +44,7 @@ void Host::start() {
     config.self = group_.ids[number_];
     config.name = name_of(number_);
     config.address = address_of(number_);
-    config.voters.assign(group_.ids.begin(), group_.ids.begin() + static_cast<std::ptrdiff_t>(group_.settings.founding()));
+    config.founders.assign(group_.ids.begin(), group_.ids.begin() + static_cast<std::ptrdiff_t>(group_.settings.founding()));
     config.boot = group_.rng();
     config.divergence_threshold = group_.settings.divergence_threshold;
     config.weighting = group_.settings.weighting;
@@ -56,7 +56,8 @@ void Host::start() {
     config.timing = group_.settings.timing;
     config.rounds_per_term = group_.settings.rounds_per_term;
     config.log_kept = group_.settings.log_kept;
-    if (group_.settings.disks_fail) config.bootstrap_peers = config.voters.size();
+    config.committee = group_.settings.committee;
+    if (group_.settings.disks_fail) config.bootstrap_peers = config.founders.size();
     if (life_ > 1) group_.transcript.fault(group_.queue.now(), text_of("start n%zu", number_));
     group_.transcript.line(group_.queue.now(), "n%zu starts, term %llu, %zu records after %llu, applied %llu", number_,
                            static_cast<unsigned long long>(disk_.hard_state.term.value), disk_.records.size(),

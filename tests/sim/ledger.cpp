@@ -6,6 +6,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "protocol/election/rendezvous.hpp"
 #include "tests/sim/transcript.hpp"
 #include "tests/sim/waits.hpp"
 
@@ -40,6 +41,7 @@ Statistics& Statistics::operator+=(const Statistics& other) {
     rounds_full += other.rounds_full;
     rounds_partial += other.rounds_partial;
     changes += other.changes;
+    seats += other.seats;
     rounds_applied += other.rounds_applied;
     compactions += other.compactions;
     snapshots_taken += other.snapshots_taken;
@@ -69,12 +71,16 @@ Ledger::Ledger(const Settings& settings, SharedModel initial, std::vector<const 
       commit_of_(disks_.size()),
       highest_asked_(disks_.size()),
       reference_(std::move(initial)) {
-    for (std::size_t host = 0; host < settings_.founding(); ++host)
-        group_.voters.insert(host);
     std::vector<PeerId> founders;
-    for (const std::size_t host : group_.voters)
+    for (std::size_t host = 0; host < settings_.founding(); ++host)
         founders.push_back(make_id(settings_.seed, host));
-    histories_.push_back(History(settings_.tree()(*reference_), Roster::founded_by(founders)).snapshot());
+    // The first of the order that everybody can compute.
+    const CommitteeRule& rule = settings_.committee;
+    const bool is_small = founders.size() <= rule.everybody_up_to;
+    for (const PeerId& id : rendezvous_order(Term{0}, founders))
+        (is_small || group_.voters.size() < rule.seats ? group_.voters : group_.contributors).insert(host_of(id));
+    seated_ = group_.voters;
+    histories_.push_back(History(settings_.tree()(*reference_), Roster::founded_by(founders, settings_.committee)).snapshot());
 }
 
 void Ledger::persisting(std::size_t host, const PersistLog& persist, bool stale_input) {
@@ -163,6 +169,12 @@ void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
     for (std::size_t i = base; i < committed_.size() && committed_[i].term < term; ++i)
         require(i - base < records.size() && records[i - base] == committed_[i], "I2",
                 "n%zu coordinates term %llu without committed record %zu", host, number(term.value), i + 1);
+    // Without a seat it may do so only until it knows that it has none.
+    const LogIndex known = peer.position().commit;
+    bool has_seat = group_.voters.contains(host);
+    for (std::size_t i = known.value - std::min<std::size_t>(known.value, base); i < records.size(); ++i)
+        if (const Members* change = records[i].members()) has_seat |= host_of(change->member) == host;
+    require(has_seat, "members", "n%zu coordinates term %llu without a seat", host, number(term.value));
 }
 
 void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
@@ -193,34 +205,44 @@ void Ledger::change_group(LogIndex index, const Members& change) {
     const std::size_t host = host_of(change.member);
     const std::string name = text_of("record %llu: %s n%zu", number(index.value), change_name(change.change), host);
     if (change.change == Members::Change::enroll) {
-        require(group_.voters.contains(host), "members", name + ", who is no voter");
+        require(group_.is_full(host), "members", name + ", who is no full member");
         if (change.disk == disks_[host]->hard_state.disk) lost_disks_.erase(host);
         return;
     }
     ++statistics_.changes;
     const bool was_voter = group_.voters.erase(host) != 0;
+    const bool was_contributor = group_.contributors.erase(host) != 0;
     const bool was_joining = group_.joining.erase(host) != 0;
     group_.removed.erase(host);
     require(!group_.revoked.contains(host), "members", name + ": its key is revoked");
     switch (change.change) {
         case Members::Change::admit:
-            require(!was_voter && !was_joining, "members", name + ", who is a member");
+            require(!was_voter && !was_contributor && !was_joining, "members", name + ", who is a member");
             group_.joining.insert(host);
             break;
         case Members::Change::promote:
+        case Members::Change::enlist:
             require(was_joining, "members", name + ", who is not joining");
-            // The disk may have been lost since it was heard: then the promotion is of that one, and void.
-            require(has_caught_up(index, *disks_[host]) || (lost_disks_.contains(host) && has_caught_up(index, lost_disks_.at(host))),
-                    "members", name + ", who lacks records or the reference");
-            group_.voters.insert(host);
+            check_caught_up(index, host, name);
+            (change.change == Members::Change::promote ? group_.voters : group_.contributors).insert(host);
             if (change.disk == disks_[host]->hard_state.disk) lost_disks_.erase(host);
             break;
-        case Members::Change::demote:
+        case Members::Change::seat:
+            require(was_contributor, "members", name + ", who is no contributor");
+            check_caught_up(index, host, name);
+            group_.voters.insert(host);
+            ++statistics_.seats;
+            break;
+        case Members::Change::unseat:
             require(was_voter, "members", name + ", who is no voter");
+            group_.contributors.insert(host);
+            break;
+        case Members::Change::demote:
+            require(was_voter || was_contributor, "members", name + ", who is no full member");
             group_.joining.insert(host);
             break;
         case Members::Change::remove:
-            require(was_voter || was_joining, "members", name + ", who is no member");
+            require(was_voter || was_contributor || was_joining, "members", name + ", who is no member");
             group_.removed.insert(host);
             away_.insert(host);
             break;
@@ -231,8 +253,16 @@ void Ledger::change_group(LogIndex index, const Members& change) {
         case Members::Change::enroll: break;
     }
     require(!group_.voters.empty(), "members", name + ": nobody is left");
+    seated_.insert(group_.voters.begin(), group_.voters.end());
     const std::size_t left = reference_index_.value == 0 ? majority() : holders(committed_[reference_index_.value - 1].average()->hash);
     require(left >= majority(), "I3", name + ": a majority of those who stay lacks the reference");
+}
+
+// The disk may have been lost since it was heard: then the promotion is of that one, and void.
+void Ledger::check_caught_up(LogIndex index, std::size_t host, const std::string& name) const {
+    const auto lost = lost_disks_.find(host);
+    require(has_caught_up(index, *disks_[host]) || (lost != lost_disks_.end() && has_caught_up(index, lost->second)), "members",
+            name + ", who lacks records or the reference");
 }
 
 // All records before this one, and the reference in force.
@@ -243,7 +273,7 @@ bool Ledger::has_caught_up(LogIndex index, const Disk& disk) const {
 
 // Every peer that has all records sees the same group.
 void Ledger::check_group(std::size_t host, const Peer& peer) const {
-    if (!settings_.members_change) return;
+    if (!settings_.members_change && group_.contributors.empty() && statistics_.changes == 0) return;
     const auto hosts = [](const std::vector<PeerId>& ids) {
         std::set<std::size_t> result;
         for (const PeerId& id : ids)
@@ -251,7 +281,7 @@ void Ledger::check_group(std::size_t host, const Peer& peer) const {
         return result;
     };
     const Roster roster = peer.status().roster;
-    require(Group{hosts(roster.voters), hosts(roster.joining), hosts(roster.removed), hosts(roster.revoked)} == group_,
+    require(Group{hosts(roster.voters), hosts(roster.contributors), hosts(roster.joining), hosts(roster.removed), hosts(roster.revoked)} == group_,
             "members", "n%zu sees another group", host);
 }
 
@@ -269,15 +299,15 @@ void Ledger::check_average(LogIndex index, const Record& record) {
     const std::vector<Share>& set = average.balancing_set;
     require(average.round.term == record.term && average.round > latest_round_, "I4", name + " is not a new round");
     latest_round_ = average.round;
-    require(set.size() >= std::min<std::size_t>(2, group_.voters.size()) && set.size() <= group_.voters.size(), "algorithm 1",
+    require(set.size() >= std::min<std::size_t>(2, group_.full_count()) && set.size() <= group_.full_count(), "algorithm 1",
             name + ": size of the set");
     for (std::size_t i = 1; i < set.size(); ++i)
         require(set[i - 1].member < set[i].member, "algorithm 1", name + ": order of the set");
-    require(average.violations >= 1 && average.violations <= group_.voters.size(), "algorithm 1",
+    require(average.violations >= 1 && average.violations <= group_.full_count(), "algorithm 1",
             name + ": number of violations");
     for (const Share& share : set) {
-        require(group_.voters.contains(host_of(share.member)), "members",
-                name + text_of(": n%zu is no voter", host_of(share.member)));
+        require(group_.is_full(host_of(share.member)), "members",
+                name + text_of(": n%zu is no full member", host_of(share.member)));
         const auto lost = lost_disks_.find(host_of(share.member));
         const auto has_snapshot = [&](const Disk& disk) {
             const auto& pending = disk.checkpoint.applied.pending;
@@ -299,9 +329,9 @@ void Ledger::check_average(LogIndex index, const Record& record) {
     }
     ++statistics_.rounds_partial;
     require(holders(average.hash) >= 1, "I3", name + ": the average is nowhere");
-    require(set.size() < group_.voters.size(), "algorithm 1", name + ": everybody balanced, reference unchanged");
+    require(set.size() < group_.full_count(), "algorithm 1", name + ": everybody balanced, reference unchanged");
     violations_ += average.violations;
-    require(violations_ < group_.voters.size(), "algorithm 1", name + ": the counter v forces no full synchronisation");
+    require(violations_ < group_.full_count(), "algorithm 1", name + ": the counter v forces no full synchronisation");
     require(squared_distance(model, *reference_) <= settings_.divergence_threshold * (1 + rounding), "algorithm 1",
             name + ": the average is outside the ball");
 }

@@ -22,6 +22,7 @@ struct Statistics {
     std::uint64_t rounds_full = 0;
     std::uint64_t rounds_partial = 0;
     std::uint64_t changes = 0;          // of the group
+    std::uint64_t seats = 0;            // given to contributors
     std::uint64_t rounds_applied = 0;   // by every member of their sets: I7 was checked
     std::uint64_t compactions = 0;
     std::uint64_t snapshots_taken = 0;  // by hosts whose log ended before the coordinator's base
@@ -68,12 +69,17 @@ public:
     // As of the last committed record, folded from the records by a second, naive implementation.
     struct Group {
         std::set<std::size_t> voters;
+        std::set<std::size_t> contributors;
         std::set<std::size_t> joining;
         std::set<std::size_t> removed;
         std::set<std::size_t> revoked;
         bool operator==(const Group&) const = default;
+        [[nodiscard]] bool is_full(std::size_t host) const { return voters.contains(host) || contributors.contains(host); }
+        [[nodiscard]] std::size_t full_count() const { return voters.size() + contributors.size(); }
     };
     [[nodiscard]] const Group& members() const { return group_; }
+    // Who has ever had a seat in the committee.
+    [[nodiscard]] const std::set<std::size_t>& seated() const { return seated_; }
     // It was removed once or came later: its part in a round may be lost, or it begins from the reference. With a disk the only copy
     // of somebody else's average may be lost.
     [[nodiscard]] bool has_been_away(std::size_t host) const { return away_.contains(host) || host >= settings_.founding() || statistics_.disks_lost > 0; }
@@ -90,6 +96,7 @@ private:
     void change_group(LogIndex index, const Members& change);
     void check_group(std::size_t host, const Peer& peer) const;
     [[nodiscard]] bool has_caught_up(LogIndex index, const Disk& disk) const;
+    void check_caught_up(LogIndex index, std::size_t host, const std::string& name) const;
     void check_average(LogIndex index, const Record& record);
     [[nodiscard]] double tolerance(const Parameters& model) const;
     void check_mean(const Average& average, const Parameters& model);
@@ -113,6 +120,7 @@ private:
     std::vector<RoundId> highest_asked_;      // per host, across starts
 
     Group group_;
+    std::set<std::size_t> seated_;
     std::set<std::size_t> away_;
     std::map<std::size_t, Disk> lost_disks_;
 

@@ -22,6 +22,17 @@ Duration scaled(const Settings& settings, double seconds) {
 
 namespace {
 
+// Large groups have one by themselves. In small ones it is smaller than it ever is elsewhere, so that all that breaks a group breaks
+// committees too; and where members come and go, some groups get one on the way and lose it again.
+void draw_committee(Settings& settings, Rng& rng) {
+    CommitteeRule& rule = settings.committee;
+    rule.terms_per_exchange = std::uint64_t{1} << uniform_below(rng, 7);
+    const std::size_t least = settings.disks_fail ? 3 : 1;  // of two voters none may lose its disk
+    if (settings.members <= std::max<std::size_t>(2, least) || settings.members >= 15 || !chance(rng, 0.4)) return;
+    rule.seats = least + uniform_below(rng, settings.members - least);
+    rule.everybody_up_to = rule.seats + uniform_below(rng, settings.members - rule.seats);
+}
+
 Duration between(Rng& rng, Duration least, Duration most) { return least + uniform_duration(rng, most - least); }
 
 }  // namespace
@@ -84,6 +95,7 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     if (chance(rng, 2.0 / 3)) settings.leaf_parameters = 1 + uniform_below(rng, 3);
     if (chance(rng, 0.5)) settings.weighting = Weighting::samples;
     if (chance(rng, 0.5)) settings.encoding = static_cast<ModelEncoding>(1 + uniform_below(rng, 3));
+    draw_committee(settings, rng);
     return settings;
 }
 
@@ -94,7 +106,8 @@ std::string Settings::text() const {
     std::snprintf(text.data(), text.size(),
                   "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f weighting=%s encoding=%s check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
-                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu leaf=%zu",
+                  "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu leaf=%zu "
+                  "committee=%zu/%zu exchange=%llu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "", disks_fail ? " disks-fail" : "",
                   scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, weighting_name(weighting), encoding_name(encoding).data(), check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
@@ -102,7 +115,8 @@ std::string Settings::text() const {
                   static_cast<long long>(fault_interval.count()), static_cast<long long>(latency.count()),
                   static_cast<long long>(slow_link.count()), bytes_per_second / 1e6, control_queue_bytes,
                   bulk_queue_models, datagram_queue, static_cast<unsigned long long>(rounds_per_term),
-                  log_kept.records, leaf_parameters);
+                  log_kept.records, leaf_parameters, committee.seats, committee.everybody_up_to,
+                  static_cast<unsigned long long>(committee.terms_per_exchange));
     return text.data();
 }
 

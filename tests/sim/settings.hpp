@@ -9,6 +9,7 @@
 #include "protocol/averaging/sample_marks.hpp"
 #include "protocol/encoding/model_encoding.hpp"
 #include "protocol/hash_tree.hpp"
+#include "protocol/log/committee_rule.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/random.hpp"
 #include "protocol/timing.hpp"
@@ -51,6 +52,7 @@ struct Settings {
     Duration safety_phase{};
     std::uint64_t rounds_per_term = 1;
     LogKept log_kept;                  // before compaction: a third of the runs keep a handful
+    CommitteeRule committee;           // smaller ones in many runs, whose seats are exchanged more often
     double crash_at_persist = 0;       // probability, per output that persists something
 
     [[nodiscard]] std::size_t founding() const { return founders == 0 ? members : founders; }

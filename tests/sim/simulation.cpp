@@ -75,7 +75,7 @@ void Simulation::recover() {
     group_.training = Training::restless;
     const std::size_t before = ledger_->committed().size();
     // A group of one never leaves its own ball twice: nothing has to be decided.
-    const std::size_t wanted = ledger_->members().voters.size() == 1 ? 0 : commits_after_faults;
+    const std::size_t wanted = ledger_->members().full_count() == 1 ? 0 : commits_after_faults;
     while (!one_coordinator() || ledger_->committed().size() < before + wanted) {
         if (queue_.now() - healed >= bound)
             throw Violation("L1", text_of("%s coordinator known to all, %zu commits in %.0f s after the last fault",
@@ -87,25 +87,28 @@ void Simulation::recover() {
     run_for(bound - recovery_);
 }
 
-std::vector<std::size_t> Simulation::voters() const {
-    const auto& voters = ledger_->members().voters;
-    return {voters.begin(), voters.end()};
+std::vector<std::size_t> Simulation::full_members() const {
+    std::set<std::size_t> full = ledger_->members().voters;
+    full.insert(ledger_->members().contributors.begin(), ledger_->members().contributors.end());
+    return {full.begin(), full.end()};
 }
 
-// Nobody is on the way in, and nothing that was asked for is left to do.
+// Nobody is on the way in, the committee is as large as it is to be, but for an exchange, and nothing that was asked for is left to do.
 bool Simulation::is_group_complete() const {
     const Ledger::Group& group = ledger_->members();
     if (!ledger_->lost_disks().empty()) return false;
     for (std::size_t host = 0; host < hosts_.size(); ++host)
-        if (!group.voters.contains(host) && !group.removed.contains(host) && !group.revoked.contains(host)) return false;
-    return std::ranges::all_of(group.voters, [this](std::size_t host) {
+        if (!group.is_full(host) && !group.removed.contains(host) && !group.revoked.contains(host)) return false;
+    const std::size_t seats = settings_.committee.seats_for(group.full_count());
+    if (group.voters.size() < seats || group.voters.size() > seats + 1) return false;
+    return std::ranges::all_of(full_members(), [this](std::size_t host) {
         const PeerStatus status = hosts_[host]->peer().status();
         return std::ranges::all_of(status.wanted, [&](const Members& change) { return status.roster.objection(change).has_value(); });
     });
 }
 
 bool Simulation::one_coordinator() {
-    const std::vector<std::size_t> group = voters();
+    const std::vector<std::size_t> group = full_members();
     const PeerStatus first = hosts_[group.front()]->peer().status();
     std::size_t coordinators = 0;
     for (const std::size_t host : group) {
@@ -132,7 +135,7 @@ void Simulation::settle() {
 
 bool Simulation::everything_done() {
     if (!one_coordinator() || !is_group_complete()) return false;
-    return std::ranges::all_of(voters(), [&](std::size_t number) {
+    return std::ranges::all_of(full_members(), [&](std::size_t number) {
         const Host* host = hosts_[number].get();
         const PeerStatus status = host->peer().status();
         return host->idle() && status.open_round.is_none() && status.commit.value == ledger_->committed().size() &&
@@ -146,7 +149,7 @@ void Simulation::require_agreement() {
         if (!holds) throw Violation("L1", "n" + std::to_string(host) + ": " + what);
     };
     if (!is_group_complete()) throw Violation("L1", "the group is not what it was asked to be");
-    for (const std::size_t number : voters()) {
+    for (const std::size_t number : full_members()) {
         const Host& host = *hosts_[number];
         const PeerStatus status = host.peer().status();
         const Checkpoint& learner = host.learner().state();
@@ -166,7 +169,7 @@ void Simulation::require_agreement() {
         require(host.learner().distance() <= settings_.divergence_threshold * 1.0001, number,
                 text_of("its violation is never served, distance %.4f", host.learner().distance()));
         for (const MemberView& member : status.members)
-            require(!status.roster.is_voter(member.id) || member.state == swim::State::alive, number,
+            require(!status.roster.is_full(member.id) || member.state == swim::State::alive, number,
                     "holds " + member.name + " for " + swim::state_name(member.state));
     }
 }

@@ -36,7 +36,7 @@ public:
 private:
     void recover();
     void settle();
-    [[nodiscard]] std::vector<std::size_t> voters() const;  // as of the last committed record
+    [[nodiscard]] std::vector<std::size_t> full_members() const;  // as of the last committed record
     [[nodiscard]] bool is_group_complete() const;
     [[nodiscard]] bool one_coordinator();
     void require_agreement();

@@ -48,9 +48,10 @@ public:
     virtual bool expect(Words words) = 0;
 };
 
-// "A" .. "G" are peers 1 .. 7.
+// "A" .. "L" are peers 1 .. 12.
 PeerId peer_of(const std::string& letter);
 std::string letter_of(const PeerId& id);
+std::string letters_of(const std::vector<PeerId>& ids);  // "-": nobody
 std::uint64_t number_of(const std::string& text);
 Duration duration_of(const std::string& text);  // "500ms", "3s"
 

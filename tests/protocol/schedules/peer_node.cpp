@@ -7,12 +7,14 @@
 
 namespace parley::schedules {
 
-PeerNode::PeerNode(PeerId self, std::vector<PeerId> voters, std::uint64_t rounds_per_term, SendFunction send)
+PeerNode::PeerNode(PeerId self, std::vector<PeerId> founders, const CommitteeRule& committee, std::uint64_t rounds_per_term,
+                   SendFunction send)
     : send_(std::move(send)) {
     config_.self = self;
     config_.name = letter_of(self);
     config_.address = letter_of(self) + ":7000";
-    config_.voters = std::move(voters);
+    config_.founders = std::move(founders);
+    config_.committee = committee;
     config_.divergence_threshold = 1;
     config_.parameter_count = config_.model_count = 1;
     config_.initial_model = test::model({0});
@@ -32,10 +34,10 @@ void PeerNode::start(Instant now) {
     if (!created) fail(created.error().message);
     peer_.emplace(*std::move(created));
     carry_out(now);
-    for (const PeerId& voter : config_.voters)
-        if (voter != config_.self) {
-            peer_->connected(now, voter, letter_of(voter) + ":7000");
-            gossip(now, voter, swim::Gossip{});
+    for (const PeerId& founder : config_.founders)
+        if (founder != config_.self) {
+            peer_->connected(now, founder, letter_of(founder) + ":7000");
+            gossip(now, founder, swim::Gossip{});
         }
     carry_out(now);
 }
@@ -172,6 +174,8 @@ bool PeerNode::command(Instant now, Words words) {
     } else if (verb == "meet") {  // meet A D: a connection, from now on
         peer_->connected(now, peer_of(words[2]), words[2] + ":7000");
         gossip(now, peer_of(words[2]), swim::Gossip{});
+    } else if (verb == "part") {  // part A D: the connection is gone
+        peer_->disconnected(now, peer_of(words[2]));
     } else if (verb == "move") {
         weight_ = std::stof(words[2]);
         report(now);
@@ -207,12 +211,9 @@ bool PeerNode::expect(Words words) {
     else if (words[1] == "handovers-failed") compare(std::to_string(status.handovers_failed));
     else if (words[1] == "standing") compare(standing_name(status.standing));
     else if (words[1] == "wishes") compare(std::to_string(status.wanted.size()));
-    else if (words[1] == "voters") {
-        std::string voters;
-        for (const PeerId& voter : status.roster.voters)
-            voters += letter_of(voter);
-        compare(voters);
-    } else if (words[1] == "alarms") compare(std::to_string(alarms_));
+    else if (words[1] == "voters") compare(letters_of(status.roster.voters));
+    else if (words[1] == "contributors") compare(letters_of(status.roster.contributors));
+    else if (words[1] == "alarms") compare(std::to_string(alarms_));
     else return false;
     return true;
 }

@@ -12,7 +12,7 @@ namespace parley::schedules {
 
 class PeerNode : public Node {
 public:
-    PeerNode(PeerId self, std::vector<PeerId> voters, std::uint64_t rounds_per_term, SendFunction send);
+    PeerNode(PeerId self, std::vector<PeerId> founders, const CommitteeRule& committee, std::uint64_t rounds_per_term, SendFunction send);
 
     void start(Instant now) override;
     void crash() override;

@@ -8,8 +8,8 @@ namespace parley::schedules {
 
 void RaftNode::start(Instant now) {
     const DiskId disk{founders_wanted_ ? self_.bytes[0] + 8 * disks_lost_ : 0};
-    raft_.emplace(Raft::Config{self_, voters_, Timing{}, disk, founders_wanted_.value_or(0)}, vote_, RecordLog(records_, base_), base_.index, Rng(self_.bytes[0] + 8 * ++starts_),
-                  now);
+    raft_.emplace(Raft::Config{self_, founders_, Timing{}, disk, founders_wanted_.value_or(0), committee_}, vote_,
+                  RecordLog(records_, base_), base_.index, Rng(self_.bytes[0] + 8 * ++starts_), now);
     for (const ModelHash& hash : blobs_)
         raft_->blob_durable(hash);
 }
@@ -83,7 +83,7 @@ bool RaftNode::command(Instant now, Words words) {
         const bool is_refusal_expected = words.size() == 4 && words[3] == "refused";
         Record record = record_of(std::to_string(raft_->term().value) + "." + words[2]);
         if (record.is_reference()) command(now, std::vector<std::string>{"blob", words[1], words[2]});
-        if (auto* change = std::get_if<Members>(&record.content); change && change->change == Members::Change::promote)
+        if (auto* change = std::get_if<Members>(&record.content); change && raft_->roster().is_joining(change->member))
             change->disk = raft_->disk_of(change->member);
         const bool is_taken = raft_->propose(std::move(record.content)).has_value();
         if (is_taken == is_refusal_expected) fail(is_taken ? "the proposal is taken" : "the proposal is refused");
@@ -113,11 +113,10 @@ bool RaftNode::expect(Words words) {
     } else if (words[1] == "successor") {
         const std::string successor = raft_->successor() ? letter_of(*raft_->successor()) : "nobody";
         if (successor != words[2]) fail("its successor is " + successor);
-    } else if (words[1] == "voters") {
-        std::string voters;
-        for (const PeerId& voter : raft_->roster().voters)
-            voters += letter_of(voter);
-        if (voters != words[2]) fail("its voters are " + voters);
+    } else if (words[1] == "voters" || words[1] == "contributors") {
+        const Roster& roster = raft_->roster();
+        const std::string letters = letters_of(words[1] == "voters" ? roster.voters : roster.contributors);
+        if (letters != words[2]) fail("its " + words[1] + " are " + letters);
     } else if (words[1] == "awaits") {
         const bool is_awaiting = raft_->awaited_blob().has_value();
         if (is_awaiting != (words[2] == "blob")) fail(is_awaiting ? "it awaits a blob" : "it awaits nothing");

@@ -10,8 +10,9 @@ namespace parley::schedules {
 class RaftNode : public Node {
 public:
     // `founders_wanted`: a group whose disks have numbers; none: it has no disk that is ever lost.
-    RaftNode(PeerId self, std::vector<PeerId> voters, std::optional<std::size_t> founders_wanted, SendFunction send)
-        : self_(self), voters_(std::move(voters)), founders_wanted_(founders_wanted), send_(std::move(send)) {}
+    RaftNode(PeerId self, std::vector<PeerId> founders, const CommitteeRule& committee, std::optional<std::size_t> founders_wanted,
+             SendFunction send)
+        : self_(self), founders_(std::move(founders)), committee_(committee), founders_wanted_(founders_wanted), send_(std::move(send)) {}
 
     void start(Instant now) override;
     void crash() override { raft_.reset(); }
@@ -29,7 +30,8 @@ private:
     void given(Words words);
 
     PeerId self_;
-    std::vector<PeerId> voters_;
+    std::vector<PeerId> founders_;
+    CommitteeRule committee_;
     std::optional<std::size_t> founders_wanted_;
     SendFunction send_;
     std::uint64_t disks_lost_ = 0;

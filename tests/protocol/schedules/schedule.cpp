@@ -27,6 +27,27 @@ Network::Link link_of(const std::string& word) {
     return {peer_of(word.substr(0, 1)), peer_of(word.substr(3))};
 }
 
+// "5/3+1": five founders, three of whom vote, and a newcomer.
+struct Size {
+    std::uint64_t founders = 0;
+    std::uint64_t newcomers = 0;
+    CommitteeRule committee;
+};
+
+Size size_of(std::string text) {
+    Size size;
+    if (const auto plus = text.find('+'); plus != std::string::npos) {
+        size.newcomers = number_of(text.substr(plus + 1));
+        text.resize(plus);
+    }
+    if (const auto slash = text.find('/'); slash != std::string::npos) {
+        size.committee.seats = size.committee.everybody_up_to = number_of(text.substr(slash + 1));
+        text.resize(slash);
+    }
+    size.founders = number_of(text);
+    return size;
+}
+
 }  // namespace
 
 std::optional<std::string> Schedule::run(const std::string& text) {
@@ -53,20 +74,19 @@ void Schedule::line(const std::string& text) {
     check_always();
 }
 
-// group 3 | disks 3 [founders wanted] | peers 3 [rounds per term] | group 3+1: the last one is a newcomer
+// group 3 | disks 3 [founders wanted] | peers 3 [rounds per term [terms per exchange]] | group 3+1: the last one is a newcomer
 void Schedule::create(Words words) {
-    const std::size_t plus = std::min(words[1].find('+'), words[1].size());
-    const std::uint64_t founders = number_of(words[1].substr(0, plus));
-    const std::uint64_t newcomers = plus == words[1].size() ? 0 : number_of(words[1].substr(plus + 1));
-    const auto voters = test::peers(static_cast<std::uint8_t>(founders));
-    for (const PeerId& id : test::peers(static_cast<std::uint8_t>(founders + newcomers))) {
+    Size size = size_of(words[1]);
+    if (words.size() > 3) size.committee.terms_per_exchange = number_of(words[3]);
+    const auto founders = test::peers(static_cast<std::uint8_t>(size.founders));
+    for (const PeerId& id : test::peers(static_cast<std::uint8_t>(size.founders + size.newcomers))) {
         const auto send = [this, id](const PeerId& to, Message message) { sent(id, to, std::move(message)); };
         const std::optional<std::uint64_t> number = words.size() > 2 ? std::optional(number_of(words[2])) : std::nullopt;
         if (words[0] == "peers")
-            places_[id].node = std::make_unique<PeerNode>(id, voters, number.value_or(1), send);
+            places_[id].node = std::make_unique<PeerNode>(id, founders, size.committee, number.value_or(1), send);
         else
             places_[id].node = std::make_unique<RaftNode>(
-                id, voters, words[0] == "disks" ? std::optional<std::size_t>(number.value_or(0)) : std::nullopt, send);
+                id, founders, size.committee, words[0] == "disks" ? std::optional<std::size_t>(number.value_or(0)) : std::nullopt, send);
     }
     for (auto& [id, place] : places_)
         place.node->start(local(place));

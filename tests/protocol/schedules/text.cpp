@@ -7,11 +7,18 @@
 namespace parley::schedules {
 
 PeerId peer_of(const std::string& letter) {
-    if (letter.size() != 1 || letter[0] < 'A' || letter[0] > 'G') fail("'" + letter + "' is no peer: A to G");
+    if (letter.size() != 1 || letter[0] < 'A' || letter[0] > 'L') fail("'" + letter + "' is no peer: A to L");
     return test::peer(static_cast<std::uint8_t>(letter[0] - 'A' + 1));
 }
 
 std::string letter_of(const PeerId& id) { return std::string(1, static_cast<char>('A' + id.bytes[0] - 1)); }
+
+std::string letters_of(const std::vector<PeerId>& ids) {
+    std::string letters;
+    for (const PeerId& id : ids)
+        letters += letter_of(id);
+    return letters.empty() ? "-" : letters;
+}
 
 std::uint64_t number_of(const std::string& text) {
     std::uint64_t value = 0;
@@ -30,7 +37,7 @@ Duration duration_of(const std::string& text) {
 Members change_of(const std::string& text) {
     using enum Members::Change;
     const std::size_t colon = text.find(':');
-    for (const auto change : {admit, promote, demote, remove, revoke, enroll})
+    for (const auto change : {admit, promote, demote, remove, revoke, enroll, enlist, seat, unseat})
         if (colon != std::string::npos && text.substr(0, colon) == change_name(change))
             return {change, peer_of(text.substr(colon + 1))};
     fail("'" + text + "' is no change of the group, as remove:B");
