@@ -17,7 +17,7 @@ namespace {
 constexpr std::array<std::string_view, 5> names{"mean", "trimmed_mean", "median", "geometric_median", "radon_point"};
 constexpr std::size_t stretch =
     64;  // parameters that are sorted side by side: 64 models of them fit into a first-level cache
-constexpr double trim_tolerance = 1e-9;  // 0.2 times 15 models is three, whatever the last bit says
+constexpr double trim_tolerance = 1e-9;  // 0.28 times 25 models are seven, whatever the last bit says
 constexpr double smallest_distance = 1e-6, smallest_move = 1e-6;  // of the typical distance; geometric_median
 constexpr std::size_t weiszfeld_steps_max = 64;
 constexpr double smallest_pivot = 1e-12;  // of columns of length 1; below it points count as dependent

@@ -167,6 +167,13 @@ BOOST_AUTO_TEST_CASE(order_statistics_agree_with_sorting) {
     }
 }
 
+// 0.28 times 25 is a little more than 7 in double.
+BOOST_AUTO_TEST_CASE(a_fraction_trims_what_it_says) {
+    Rng rng(50);
+    const Models models = random_models(rng, 25, 100);
+    BOOST_TEST((aggregate({Aggregator::trimmed_mean, 0.28, {}}, models, Parameters(100)) == naive_trimmed_mean(models, 7)));
+}
+
 // Signs, zeros of both signs, denormals, the largest floats.
 BOOST_AUTO_TEST_CASE(order_statistics_hold_at_the_ends_of_floats) {
     const std::vector<float> ends{-3.4e38F, -1.0F, -1e-42F, -0.0F, 0.0F, 1e-42F, 1.0F, 3.4e38F, 2.0F};

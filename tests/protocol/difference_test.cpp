@@ -330,6 +330,18 @@ BOOST_AUTO_TEST_CASE(draws_are_uniform_and_independent) {
     }
 }
 
+// Two seeds may come to the same place of the index's hash; the other half of the key still tells them apart.
+BOOST_AUTO_TEST_CASE(keys_with_the_same_offset_draw_otherwise) {
+    constexpr std::uint32_t count = 1U << 16U;
+    const RoundingKey key(1);
+    RoundingKey other = key;
+    other.tweak = RoundingKey(2).tweak;
+    double product = 0;
+    for (std::uint32_t i = 0; i < count; ++i)
+        product += (rounding_bits(key, i) * 0x1.0p-32 - 0.5) * (rounding_bits(other, i) * 0x1.0p-32 - 0.5);
+    BOOST_TEST(std::abs(product) < 5 * std::sqrt(count / 144.0));
+}
+
 // Error feedback: what was lost is sent next time, so the sum of what arrived never strays from the sum of
 // the models.
 BOOST_AUTO_TEST_CASE(with_the_residual_kept_nothing_is_lost) {
