@@ -62,8 +62,8 @@ float subtract(const float* model, const float* base, std::size_t count, Differe
     return float_max;
 }
 
-void round_to_multiples(const Differences& differences, float step, RoundingKey key, std::uint32_t first,
-                        std::size_t count, Codes& codes) {
+void round_to_multiples(const Differences& differences, float step, RoundingKey key, std::uint32_t first, std::size_t count,
+                        Codes& codes) {
     const float inverse = 1.0F / step;
     for (std::size_t i = 0; i < count; ++i) {
         const auto fixed = static_cast<std::int32_t>(differences[i] * inverse * static_cast<float>(1U << fraction_bits));
@@ -82,7 +82,10 @@ void add_multiples(const Codes& codes, float step, const float* base, std::size_
     if (unusual >> 31U == 0) return;
     for (std::size_t i = 0; i < count; ++i) {
         CHECK(std::isfinite(base[i]));
-        decoded[i] = cut(decoded[i]);
+        if (std::isfinite(decoded[i])) continue;
+        // The product alone may be too large, where the sum is not.
+        const double sum = static_cast<double>(base[i]) + static_cast<double>(codes[i]) * static_cast<double>(step);
+        decoded[i] = static_cast<float>(std::clamp<double>(sum, -float_max, float_max));
     }
 }
 
@@ -171,7 +174,8 @@ Result<Parameters> decode_blocks(const std::byte* payload, std::span<const float
         read_codes<Levels>(payload + sizeof step, count, codes);
         const bool is_padded = Levels == 7 && count % 2 != 0;
         if (!is_sound<Levels>(step, codes, count) || (is_padded && codes[count] != 0))
-            return failure("block " + std::to_string(first / block_values) + " of a difference is none that an encoder makes");
+            return failure("block " + std::to_string(first / block_values) +
+                           " of a difference is none that an encoder makes");
         add_multiples(codes, step_size(step), &base[first], count, &decoded[first]);
         payload += sizeof step + code_bytes<Levels>(count);
     }
@@ -203,12 +207,8 @@ Result<Parameters> decode_halves(const std::byte* payload, std::span<const float
             not_finite |= (halves[i] & half_infinity) + (half_infinity & ~(half_infinity << 1U));
             unusual |= (std::bit_cast<std::uint32_t>(value) & infinity_bits) + smallest_normal_bits;
         }
-        if ((not_finite & 0x8000U) != 0)
-            return failure("a difference with a half that is not finite");
-        for (std::size_t i = 0; unusual >> 31U != 0 && i < count; ++i) {
-            CHECK(std::isfinite(base[first + i]));
-            decoded[first + i] = cut(decoded[first + i]);
-        }
+        if ((not_finite & 0x8000U) != 0) return failure("a difference with a half that is not finite");
+        CHECK(unusual >> 31U == 0);  // a base that is not finite: no half moves the largest float beyond itself
     }
     return decoded;
 }
@@ -242,12 +242,8 @@ std::vector<std::byte> encode(std::span<const float> model, std::span<const floa
             encode_halves(model, base, payload.data());
             if (decoded != nullptr) *decoded = decode_halves(payload.data(), base).value();
             break;
-        case ModelEncoding::int8:
-            encode_blocks<127>(model, base, seed, payload.data(), room());
-            break;
-        case ModelEncoding::int4:
-            encode_blocks<7>(model, base, seed, payload.data(), room());
-            break;
+        case ModelEncoding::int8: encode_blocks<127>(model, base, seed, payload.data(), room()); break;
+        case ModelEncoding::int4: encode_blocks<7>(model, base, seed, payload.data(), room()); break;
     }
     return payload;
 }
@@ -265,8 +261,8 @@ std::size_t encoded_size(ModelEncoding encoding, std::size_t parameter_count) {
     return 0;
 }
 
-std::vector<std::byte> encode_difference(std::span<const float> model, std::span<const float> base,
-                                         ModelEncoding encoding, std::uint64_t seed) {
+std::vector<std::byte> encode_difference(std::span<const float> model, std::span<const float> base, ModelEncoding encoding,
+                                         std::uint64_t seed) {
     return encode(model, base, encoding, seed, nullptr);
 }
 

@@ -34,8 +34,8 @@ std::size_t encoded_size(ModelEncoding encoding, std::size_t parameter_count);
 
 // `model` and `base` have the same length, at most limits::parameters_max, and are finite (CHECK); f32 takes any base. The
 // seed matters for int8 and int4: another for each model that is sent, or errors do not cancel.
-std::vector<std::byte> encode_difference(std::span<const float> model, std::span<const float> base,
-                                         ModelEncoding encoding, std::uint64_t seed);
+std::vector<std::byte> encode_difference(std::span<const float> model, std::span<const float> base, ModelEncoding encoding,
+                                         std::uint64_t seed);
 
 // The same, and what every receiver makes of it.
 struct EncodedDifference {

@@ -9,8 +9,8 @@
 namespace parley {
 
 enum class ModelEncoding : std::uint8_t {
-    f32 = 0,   // the model itself, little-endian
-    f16 = 1,   // the others: its difference to a base that both sides have (protocol/encoding/difference.hpp)
+    f32 = 0,  // the model itself, little-endian
+    f16 = 1,  // the others: its difference to a base that both sides have (protocol/encoding/difference.hpp)
     int8 = 2,
     int4 = 3
 };

@@ -104,12 +104,12 @@ BOOST_AUTO_TEST_CASE(steps_that_no_encoder_makes_are_refused) {
         BOOST_TEST(!with_step(0x80, 0x00, encoding));  // 2^-126, the smallest
         BOOST_TEST(with_step(0x7f, 0x00, encoding));   // denormal
         BOOST_TEST(with_step(0x01, 0x00, encoding));
-        BOOST_TEST(with_step(0x00, 0x00, encoding));   // 0, and a multiple that is not
-        BOOST_TEST(with_step(0x80, 0xbf, encoding));   // negative
+        BOOST_TEST(with_step(0x00, 0x00, encoding));  // 0, and a multiple that is not
+        BOOST_TEST(with_step(0x80, 0xbf, encoding));  // negative
         BOOST_TEST(with_step(0x00, 0x80, encoding));
-        BOOST_TEST(with_step(0x80, 0x7f, encoding));   // infinite
+        BOOST_TEST(with_step(0x80, 0x7f, encoding));  // infinite
         BOOST_TEST(with_step(0xc0, 0x7f, encoding));
-        BOOST_TEST(with_step(0x7f, 0x7f, encoding));   // beyond that of the largest float
+        BOOST_TEST(with_step(0x7f, 0x7f, encoding));  // beyond that of the largest float
     }
     BOOST_TEST(!with_step(0x02, 0x7c, ModelEncoding::int8));  // that of the largest float
     BOOST_TEST(with_step(0x03, 0x7c, ModelEncoding::int8));
@@ -119,14 +119,14 @@ BOOST_AUTO_TEST_CASE(steps_that_no_encoder_makes_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(multiples_that_no_encoder_makes_are_refused) {
-    BOOST_TEST(is_refused({0x80, 0x3f, 0x80, 0}, 2, ModelEncoding::int8));    // -128
-    BOOST_TEST(!is_refused({0x80, 0x3f, 0x81, 0}, 2, ModelEncoding::int8));   // -127
+    BOOST_TEST(is_refused({0x80, 0x3f, 0x80, 0}, 2, ModelEncoding::int8));   // -128
+    BOOST_TEST(!is_refused({0x80, 0x3f, 0x81, 0}, 2, ModelEncoding::int8));  // -127
     BOOST_TEST(!is_refused({0x80, 0x3f, 126, 0}, 2, ModelEncoding::int8));
-    BOOST_TEST(is_refused({0x80, 0x3f, 125, 0}, 2, ModelEncoding::int8));     // a smaller step would have done
-    BOOST_TEST(!is_refused({0x80, 0x00, 1, 0}, 2, ModelEncoding::int8));      // of the smallest there is none
-    BOOST_TEST(is_refused({0x80, 0x3f, 0x80}, 2, ModelEncoding::int4));       // -8 in the high half
-    BOOST_TEST(is_refused({0x80, 0x3f, 0x78}, 2, ModelEncoding::int4));       // and in the low one
-    BOOST_TEST(!is_refused({0x80, 0x3f, 0x0a}, 2, ModelEncoding::int4));      // -6
+    BOOST_TEST(is_refused({0x80, 0x3f, 125, 0}, 2, ModelEncoding::int8));  // a smaller step would have done
+    BOOST_TEST(!is_refused({0x80, 0x00, 1, 0}, 2, ModelEncoding::int8));   // of the smallest there is none
+    BOOST_TEST(is_refused({0x80, 0x3f, 0x80}, 2, ModelEncoding::int4));    // -8 in the high half
+    BOOST_TEST(is_refused({0x80, 0x3f, 0x78}, 2, ModelEncoding::int4));    // and in the low one
+    BOOST_TEST(!is_refused({0x80, 0x3f, 0x0a}, 2, ModelEncoding::int4));   // -6
     BOOST_TEST(is_refused({0x80, 0x3f, 0x05}, 2, ModelEncoding::int4));
     BOOST_TEST(!is_refused({0x80, 0x3f, 0x17, 0x06}, 3, ModelEncoding::int4));
     BOOST_TEST(is_refused({0x80, 0x3f, 0x17, 0x16}, 3, ModelEncoding::int4));  // padding

@@ -20,7 +20,8 @@ constexpr float float_max = std::numeric_limits<float>::max();
 
 int levels_of(ModelEncoding encoding) { return encoding == ModelEncoding::int8 ? 127 : 7; }
 
-// --- a second implementation: one value at a time, in double, from the text of the header ------------------------
+// --- a second implementation: one value at a time, in double, from the text of the header
+// ------------------------
 
 float naive_difference(float model, float base) { return std::clamp(model - base, -float_max, float_max); }
 
@@ -63,7 +64,9 @@ Naive naive_encode(const Parameters& model, const Parameters& base, ModelEncodin
             const std::size_t at = first + i;
             codes[i] = naive_code(naive_difference(model[at], base[at]), step, seed, at);
             const float value = base[at] + static_cast<float>(codes[i] * step);
-            result.decoded.push_back(std::clamp(value, -float_max, float_max));
+            const double exact = static_cast<double>(base[at]) + codes[i] * step;
+            const auto limited = static_cast<float>(std::clamp<double>(exact, -float_max, float_max));
+            result.decoded.push_back(std::isfinite(value) ? value : limited);
         }
         const std::size_t half = (count + 1) / 2;
         for (std::size_t i = 0; i < (levels == 7 ? half : count); ++i)
@@ -223,7 +226,12 @@ BOOST_AUTO_TEST_CASE(differences_of_any_magnitude_survive) {
     for (const ModelEncoding encoding : every_encoding)
         for (const float value : encode_and_decode_difference(high, low, encoding, 4).decoded)
             BOOST_TEST(std::isfinite(value));
-    BOOST_TEST(encode_and_decode_difference(Parameters{1e30F}, Parameters{1.0F}, ModelEncoding::f16, 0).decoded[0] == 65505.0F);
+    for (const float value : encode_and_decode_difference(high, low, ModelEncoding::int8, 4).decoded)
+        BOOST_TEST(std::abs(value) < 0.01F * float_max);
+    for (const float value : encode_and_decode_difference(low, high, ModelEncoding::int4, 4).decoded)
+        BOOST_TEST(std::abs(value) < 0.2F * float_max);
+    BOOST_TEST(encode_and_decode_difference(Parameters{1e30F}, Parameters{1.0F}, ModelEncoding::f16, 0).decoded[0] ==
+               65505.0F);
     // One huge value costs its own block its precision and no other.
     Rng rng(24);
     const Parameters base = random_values(rng, 384, 1);
@@ -237,6 +245,32 @@ BOOST_AUTO_TEST_CASE(differences_of_any_magnitude_survive) {
     BOOST_TEST(std::abs(decoded[200] - 1e20F) < 1e18F);
 }
 
+// The largest difference of a block next to the last multiple, and draws that would carry anything beyond it
+// one further.
+BOOST_AUTO_TEST_CASE(no_difference_lies_beyond_the_last_multiple) {
+    std::vector<std::uint64_t> seeds;
+    for (std::uint64_t seed = 0; seed < 3'000'000; ++seed)
+        if (rounding_bits(RoundingKey(seed), 0) >> 10U >= (1U << 22U) - 32) seeds.push_back(seed);
+    BOOST_TEST(seeds.size() > 5U);
+    const Parameters base{0.0F};
+    for (const ModelEncoding encoding : {ModelEncoding::int8, ModelEncoding::int4}) {
+        for (int mantissa = 128; mantissa < 256; ++mantissa) {
+            float value = static_cast<float>(mantissa * levels_of(encoding));
+            for (int ulp = 0; ulp < 5; ++ulp)
+                value = std::nextafter(value, 0.0F);
+            for (int ulp = -5; ulp <= 5; ++ulp, value = std::nextafter(value, 1e9F))
+                for (const std::uint64_t seed : seeds)
+                    for (const float signed_value : {value, -value}) {
+                        const auto payload = encode_difference(Parameters{signed_value}, base, encoding, seed);
+                        const auto decoded = decode_difference(payload, base, encoding);
+                        BOOST_REQUIRE(decoded.has_value());
+                        BOOST_REQUIRE_LT(std::abs((*decoded)[0] - signed_value),
+                                         1.01F * value / static_cast<float>(levels_of(encoding)));
+                    }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_model_that_did_not_move_is_its_base) {
     Rng rng(25);
     const Parameters base = random_values(rng, 500, 1);
@@ -244,7 +278,8 @@ BOOST_AUTO_TEST_CASE(a_model_that_did_not_move_is_its_base) {
         BOOST_TEST((encode_and_decode_difference(base, base, encoding, 9).decoded == base));
 }
 
-// 10,000 seeds. The standard deviation of one rounding is at most half a step, so that of the mean 0.005 steps.
+// 10,000 seeds. The standard deviation of one rounding is at most half a step, so that of the mean 0.005
+// steps.
 BOOST_AUTO_TEST_CASE(the_mean_over_seeds_is_the_model) {
     Rng rng(26);
     const Parameters base(block, 0.0F), model = random_values(rng, block, 1);
@@ -295,7 +330,20 @@ BOOST_AUTO_TEST_CASE(draws_are_uniform_and_independent) {
     }
 }
 
-// Error feedback: what was lost is sent next time, so the sum of what arrived never strays from the sum of the models.
+// Two seeds may come to the same place of the index's hash; the other half of the key still tells them apart.
+BOOST_AUTO_TEST_CASE(keys_with_the_same_offset_draw_otherwise) {
+    constexpr std::uint32_t count = 1U << 16U;
+    const RoundingKey key(1);
+    RoundingKey other = key;
+    other.tweak = RoundingKey(2).tweak;
+    double product = 0;
+    for (std::uint32_t i = 0; i < count; ++i)
+        product += (rounding_bits(key, i) * 0x1.0p-32 - 0.5) * (rounding_bits(other, i) * 0x1.0p-32 - 0.5);
+    BOOST_TEST(std::abs(product) < 5 * std::sqrt(count / 144.0));
+}
+
+// Error feedback: what was lost is sent next time, so the sum of what arrived never strays from the sum of
+// the models.
 BOOST_AUTO_TEST_CASE(with_the_residual_kept_nothing_is_lost) {
     Rng rng(27);
     const Parameters base = random_values(rng, 200, 1);
@@ -316,7 +364,8 @@ BOOST_AUTO_TEST_CASE(with_the_residual_kept_nothing_is_lost) {
             }
         }
         for (std::size_t i = 0; i < 200; ++i)
-            BOOST_REQUIRE_SMALL(arrived[i] - wanted[i], 0.05);  // of 200 rounds; one step of int4 is at most 0.02
+            BOOST_REQUIRE_SMALL(arrived[i] - wanted[i],
+                                0.05);  // of 200 rounds; one step of int4 is at most 0.02
     }
 }
 
@@ -326,15 +375,16 @@ BOOST_AUTO_TEST_CASE(halves_are_those_of_ieee_754) {
         const std::uint32_t exponent = bits >> 10U & 31U;
         if (exponent == 31) continue;
         const double fraction = bits & 1023U;
-        const double magnitude = exponent == 0 ? std::ldexp(fraction, -24)
-                                               : std::ldexp(1024 + fraction, static_cast<int>(exponent) - 25);
+        const double magnitude =
+            exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, static_cast<int>(exponent) - 25);
         const float value = from_half(static_cast<std::uint16_t>(bits));
         BOOST_REQUIRE_EQUAL(static_cast<double>(value), (bits & 0x8000U) != 0 ? -magnitude : magnitude);
         BOOST_REQUIRE_EQUAL(to_half(value), bits);
     }
     // To nearest, ties to even: at, just below and just above the middle between neighbours.
     for (std::uint32_t bits = 0; bits < 0x7bffU; ++bits) {
-        const float low = from_half(static_cast<std::uint16_t>(bits)), high = from_half(static_cast<std::uint16_t>(bits + 1));
+        const float low = from_half(static_cast<std::uint16_t>(bits)),
+                    high = from_half(static_cast<std::uint16_t>(bits + 1));
         const float middle = (low + high) / 2;  // exact
         BOOST_REQUIRE_EQUAL(to_half(std::nextafter(middle, 0.0F)), bits);
         BOOST_REQUIRE_EQUAL(to_half(middle), bits + (bits & 1U));

@@ -1,5 +1,6 @@
-// libFuzzer target of the decoders of models: build with clang++ -fsanitize=fuzzer,address,undefined (tests/README.md). The
-// first byte is the encoding, the second the number of parameters; difference_decoder_test.cpp runs it with seeded mutations.
+// libFuzzer target of the decoders of models: build with clang++ -fsanitize=fuzzer,address,undefined
+// (tests/README.md). The first byte is the encoding, the second the number of parameters;
+// difference_decoder_test.cpp runs it with seeded mutations.
 #include <cmath>
 
 #include "protocol/encoding/difference.hpp"
