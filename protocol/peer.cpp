@@ -336,7 +336,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .config = config,
         .membership = std::move(*membership),
         .changes = MemberChanges(config.timing.notice_interval),
-        .committee = Committee(config.committee, config.timing.seat_patience),
+        .committee = Committee(config.committee, {config.timing.seat_patience, config.timing.member_patience}),
         .raft = Raft({config.self, config.founders, config.timing, state.hard_state.disk, config.bootstrap_peers, config.committee},
                      {state.hard_state.term, state.hard_state.voted_for, state.hard_state.is_founder}, std::move(log),
                      committed, next_rng(), now),

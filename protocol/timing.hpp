@@ -21,6 +21,7 @@ struct Timing {
     Duration holder_patience = 60s;      // for the dead to come back with a blob that none of the living holds
     Duration member_heartbeat = 1s;      // to the coordinator and to one other member, each in turn
     Duration seat_patience = 30s;        // a voter may be out of reach for so long before its seat in the committee is given away
+    Duration member_patience = 24h;      // a full member may be out of reach for so long before it counts no more
     swim::SwimTiming membership;
 
     // For hosts with cores to spare and a quick network, and for tests: failover in about a second.

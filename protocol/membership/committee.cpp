@@ -5,20 +5,25 @@
 namespace parley {
 
 void Committee::watch(Instant now, const Roster& roster, const std::set<PeerId>& reachable) {
-    std::erase_if(away_since_, [&](const auto& entry) { return reachable.contains(entry.first) || !roster.is_voter(entry.first); });
-    for (const PeerId& voter : roster.voters)
-        if (!reachable.contains(voter)) away_since_.try_emplace(voter, now);
+    std::erase_if(away_since_, [&](const auto& entry) { return reachable.contains(entry.first) || !roster.is_full(entry.first); });
+    for (const PeerId& id : roster.rotation)
+        if (!reachable.contains(id)) away_since_.try_emplace(id, now);
 }
 
 bool Committee::has_seat_for_another(const Roster& roster) const {
     return rule_.seats_for(roster.full_count() + 1) > roster.full_count();
 }
 
+bool Committee::is_away(Instant now, const PeerId& id, Duration patience) const {
+    const auto away = away_since_.find(id);
+    return away != away_since_.end() && now - away->second >= patience;
+}
+
 bool Committee::is_seat_due(Instant now, Term term, const Roster& roster) const {
     if (roster.voters.size() < rule_.seats_for(roster.full_count())) return true;
     const auto period = [this](Term of) { return of.value / rule_.terms_per_exchange; };
     return period(term) > period(roster.reseated) ||
-           std::ranges::any_of(away_since_, [&](const auto& entry) { return now - entry.second >= patience_; });
+           std::ranges::any_of(roster.voters, [&](const PeerId& voter) { return is_away(now, voter, patience_.with_voter); });
 }
 
 // Who is away, the longest away first; then by turns; the coordinator last, for it would have to leave its office.
@@ -42,6 +47,8 @@ std::optional<Members> Committee::next(Instant now, Term term, const Roster& ros
         const auto here = std::ranges::count_if(after.voters, [&](const PeerId& id) { return field.reachable.contains(id); });
         return static_cast<std::size_t>(here) >= after.majority() && field.is_safe(change);
     };
+    for (const PeerId& id : roster.rotation)
+        if (const Members change{Members::Change::demote, id}; is_away(now, id, patience_.with_member) && is_possible(change)) return change;
     if (roster.voters.size() > rule_.seats_for(roster.full_count())) {
         for (const PeerId& voter : first_to_go(roster, field.self))
             if (const Members change{Members::Change::unseat, voter}; is_possible(change)) return change;

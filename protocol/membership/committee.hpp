@@ -4,6 +4,7 @@
 //   fewer voters than there are to be                            -> seat
 //   an exchange is due, or a voter has been away for `patience`  -> seat, and then there is one too many
 //   more voters than there are to be                             -> unseat: who is away, else who has had its seat the longest
+//   a full member has been away for a day                        -> demote: it counts no more, and is taken in again when it is back
 //
 // First seat, then unseat: eight of whom five decide are safer than six of whom four do. Whoever is seated has been without
 // a seat the longest among those who have the log, the reference and the disk that the group knows, so the role moves through all.
@@ -20,7 +21,12 @@ namespace parley {
 
 class Committee {
 public:
-    Committee(CommitteeRule rule, Duration patience) : rule_(rule), patience_(patience) {}
+    // For a voter that is out of reach, until its seat is given away, and for any full member, until it is one no more.
+    struct Patience {
+        Duration with_voter;
+        Duration with_member;
+    };
+    Committee(CommitteeRule rule, Patience patience) : rule_(rule), patience_(patience) {}
 
     struct Field {
         PeerId self;
@@ -40,9 +46,11 @@ private:
     [[nodiscard]] bool is_seat_due(Instant now, Term term, const Roster& roster) const;
     [[nodiscard]] std::vector<PeerId> first_to_go(const Roster& roster, const PeerId& self) const;
 
+    [[nodiscard]] bool is_away(Instant now, const PeerId& id, Duration patience) const;
+
     CommitteeRule rule_;
-    Duration patience_;
-    std::map<PeerId, Instant> away_since_;  // of voters
+    Patience patience_;
+    std::map<PeerId, Instant> away_since_;  // of full members
 };
 
 }  // namespace parley

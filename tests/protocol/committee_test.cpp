@@ -54,7 +54,7 @@ struct Bench {
 
     CommitteeRule rule;
     Roster roster;
-    Committee committee{rule, 30s};
+    Committee committee{rule, {30s, 24h}};
     std::set<PeerId> reachable;
     std::set<PeerId> unready;
     std::set<PeerId> unsafe;
@@ -230,6 +230,34 @@ BOOST_AUTO_TEST_CASE(the_seat_of_a_voter_that_is_away_is_given_away_after_a_whil
     bench.away(turns[5]);
     bench.pass(29s);
     BOOST_TEST(!bench.next().has_value());
+}
+
+// COORDINATOR.md, section 5: dead members stop counting after 24 h "if the rest still holds a majority of the old set".
+BOOST_AUTO_TEST_CASE(who_has_been_away_for_a_day_counts_no_more) {
+    for (const std::uint8_t founders : {std::uint8_t{5}, std::uint8_t{10}}) {
+        Bench bench(founders);
+        const PeerId voter = bench.roster.voters.back();
+        bench.away(voter);
+        bench.pass(1h);
+        while (bench.step()) {}  // its seat, where there are more than seats
+        BOOST_TEST(bench.roster.is_full(voter));
+        bench.pass(22h);
+        while (const auto change = bench.step()) BOOST_TEST((change->change != Change::demote));
+        bench.pass(1h);
+        const auto demotion = bench.step();
+        BOOST_REQUIRE(demotion.has_value());
+        BOOST_TEST((*demotion == Members{Change::demote, voter}));
+        BOOST_TEST(bench.roster.is_joining(voter));  // not removed: it is taken in again as soon as it is back
+        while (const auto change = bench.step()) BOOST_TEST((change->change != Change::demote));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_minority_demotes_nobody) {
+    Bench bench(5);
+    for (const std::size_t i : {1, 2, 3})
+        bench.away(bench.roster.voters[i]);
+    bench.pass(48h);
+    BOOST_TEST(!bench.next().has_value());  // two of four would not be a majority either
 }
 
 BOOST_AUTO_TEST_CASE(four_of_seven_go_one_after_the_other_and_the_rest_still_has_a_majority) {
