@@ -96,6 +96,8 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     if (chance(rng, 0.5)) settings.weighting = Weighting::samples;
     if (chance(rng, 0.5)) settings.encoding = static_cast<ModelEncoding>(1 + uniform_below(rng, 3));
     draw_committee(settings, rng);
+    // A day is short in some of these worlds; not where a disk may be lost, for a group that shrinks to two may need it.
+    if (!settings.disks_fail && chance(rng, 0.3)) settings.timing.member_patience = scaled(settings, 15 + 30 * uniform_unit(rng));
     return settings;
 }
 
