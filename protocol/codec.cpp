@@ -3,6 +3,7 @@
 #include "protocol/bulk_codec.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/msgpack_fields.hpp"
+#include "protocol/record_codec.hpp"
 
 namespace parley {
 namespace {
@@ -13,91 +14,13 @@ using msgpack_fields::Packer;
 using msgpack_fields::to_bytes;
 using msgpack_fields::unpack;
 
-constexpr std::size_t served_fields = 5;
-constexpr std::size_t known_max = limits::departed_max + 2 * limits::members_max;  // of one list of those who are or were here
+using record_codec::pack;
+using record_codec::read_history;
+using record_codec::read_ids;
+using record_codec::read_members;
+using record_codec::read_record;
 
 // --- writing ------------------------------------------------------------------------------------------
-
-void pack(Packer& out, const Average& average) {
-    pack(out, average.round);
-    out.pack_uint32(average.violations);
-    pack(out, average.hash.bytes);
-    out.pack_array(static_cast<std::uint32_t>(average.balancing_set.size() * 2));
-    for (const Share& share : average.balancing_set) {
-        pack(out, share.member.bytes);
-        out.pack_double(share.weight);
-    }
-}
-
-void pack(Packer& out, const Members& members) {
-    out.pack_uint8(static_cast<std::uint8_t>(members.change));
-    pack(out, members.member.bytes);
-    out.pack_uint64(members.disk.value);
-}
-
-// [term, 0] = NOOP, [term, 1 | 2, round term, round sequence, violations, hash, [member, weight, ...]],
-// [term, 3, change, member, disk] = MEMBERS
-void pack(Packer& out, const Record& record) {
-    const Average* average = record.average();
-    const Members* members = record.members();
-    out.pack_array(average != nullptr ? 7 : members != nullptr ? 5 : 2);
-    out.pack_uint64(record.term.value);
-    out.pack_uint8(static_cast<std::uint8_t>(record.content.index()));
-    if (average != nullptr) pack(out, *average);
-    if (members != nullptr) pack(out, *members);
-}
-
-void pack(Packer& out, const std::vector<PeerId>& ids) {
-    CHECK(ids.size() <= known_max);
-    out.pack_array(static_cast<std::uint32_t>(ids.size()));
-    for (const PeerId& id : ids)
-        pack(out, id.bytes);
-}
-
-void pack(Packer& out, const Roster& roster) {
-    out.pack_array(8);
-    for (const auto* list : {&roster.voters, &roster.joining, &roster.removed, &roster.revoked})
-        pack(out, *list);
-    out.pack_array(static_cast<std::uint32_t>(roster.disks.size() * 2));
-    for (const auto& [member, disk] : roster.disks) {
-        pack(out, member.bytes);
-        out.pack_uint64(disk.value);
-    }
-    pack(out, roster.contributors);
-    pack(out, roster.rotation);
-    out.pack_uint64(roster.reseated.value);
-}
-
-// [index, term, reference, reference round, its hash, latest round, violations, full rounds, partial rounds,
-//  [member, index, round, hash, ...], [[voters], [joining], [removed], [revoked], [member, disk, ...], [contributors], [rotation], term of the last exchange],
-//  [member, index of its last change, ...]], a round being two numbers
-void pack(Packer& out, const HistorySnapshot& history) {
-    out.pack_array(14);
-    out.pack_uint64(history.index.value);
-    out.pack_uint64(history.term.value);
-    out.pack_uint64(history.reference.value);
-    pack(out, history.reference_round);
-    pack(out, history.reference_hash.bytes);
-    pack(out, history.latest_round);
-    out.pack_uint64(history.violations);
-    out.pack_uint64(history.rounds_full);
-    out.pack_uint64(history.rounds_partial);
-    CHECK(history.served.size() <= limits::members_max);
-    out.pack_array(static_cast<std::uint32_t>(history.served.size() * served_fields));
-    for (const auto& [member, served] : history.served) {
-        pack(out, member.bytes);
-        out.pack_uint64(served.index.value);
-        pack(out, served.round);
-        pack(out, served.hash.bytes);
-    }
-    pack(out, history.roster);
-    CHECK(history.changed.size() <= known_max);
-    out.pack_array(static_cast<std::uint32_t>(history.changed.size() * 2));
-    for (const auto& [member, index] : history.changed) {
-        pack(out, member.bytes);
-        out.pack_uint64(index.value);
-    }
-}
 
 // 1 and 3 were request_vote and append of version 1, 6, 11 and 12 query, contribution and blob of versions 1 to 3. 20 to 26 are the membership's packets, which share a stream with these.
 struct FieldWriter {
@@ -173,11 +96,18 @@ struct FieldWriter {
         out.pack_double(m.squared_distance);
     }
     void operator()(const Query& m) const {
-        start(36, 5);
+        start(36, 6);
         out.pack_uint64(m.term.value);
         pack(out, m.round);
         out.pack_uint64(m.base.value);
         m.since ? out.pack_uint64(m.since->value) : out.pack_nil();
+        m.asks_distance ? out.pack_true() : out.pack_false();
+    }
+    void operator()(const Distance& m) const {
+        start(37, 4);
+        out.pack_uint64(m.term.value);
+        pack(out, m.round);
+        out.pack_double(m.squared_distance);
     }
     void operator()(const Abort& m) const {
         start(7, 3);
@@ -234,153 +164,6 @@ struct FieldWriter {
 };
 
 // --- reading ------------------------------------------------------------------------------------------
-
-Average read_average(FieldReader& in) {
-    Average average;
-    average.round = in.round("round");
-    const std::uint64_t violations = in.unsigned_number("violations");
-    if (violations > limits::members_max) in.fail("violations");
-    average.violations = static_cast<std::uint32_t>(violations);
-    average.hash.bytes = in.bytes32("hash");
-    const msgpack::object* shares = in.array("balancing_set");
-    if (shares == nullptr) return average;
-    FieldReader list(*shares, "balancing_set");
-    if (list.left() % 2 != 0 || list.left() / 2 > limits::members_max || list.left() == 0) list.fail("length");
-    while (list.left() != 0) {
-        Share share;
-        share.member.bytes = list.bytes32("member");
-        share.weight = list.magnitude("weight");
-        const bool ordered = average.balancing_set.empty() || average.balancing_set.back().member < share.member;
-        if (!ordered || share.weight == 0) list.fail("order or weight");
-        average.balancing_set.push_back(share);
-    }
-    in.absorb(list.finish());
-    return average;
-}
-
-Members read_members(FieldReader& in) {
-    const std::uint64_t change = in.unsigned_number("change");
-    if (change > static_cast<std::uint64_t>(Members::Change::unseat)) in.fail("change");
-    Members members;
-    members.change = static_cast<Members::Change>(change);
-    members.member.bytes = in.bytes32("member");
-    members.disk.value = in.unsigned_number("disk");
-    return members;
-}
-
-Record read_record(FieldReader& in) {
-    Record record;
-    record.term.value = in.unsigned_number("term");
-    switch (in.unsigned_number("kind")) {
-        case 0: record.content = Noop{}; break;
-        case 1: record.content = Balance{read_average(in)}; break;
-        case 2: record.content = Reference{read_average(in)}; break;
-        case 3: record.content = read_members(in); break;
-        default: in.fail("kind");
-    }
-    return record;
-}
-
-void read_served(FieldReader& list, HistorySnapshot& history) {
-    if (list.left() % served_fields != 0 || list.left() / served_fields > limits::members_max) list.fail("length");
-    while (list.left() != 0) {
-        const PeerId member{list.bytes32("member")};
-        Served served;
-        served.index.value = list.unsigned_number("index");
-        served.round = list.round("round");
-        served.hash.bytes = list.bytes32("hash");
-        const bool is_ordered = history.served.empty() || history.served.rbegin()->first < member;
-        if (!is_ordered || served.index == LogIndex{} || served.index > history.index) return list.fail("order or index");
-        history.served.emplace_hint(history.served.end(), member, served);
-    }
-}
-
-std::vector<PeerId> read_ids(FieldReader& in, const char* field, std::size_t ids_max, bool is_sorted = true) {
-    std::vector<PeerId> ids;
-    const msgpack::object* array = in.array(field);
-    if (array == nullptr) return ids;
-    FieldReader list(*array, field);
-    if (list.left() > ids_max) list.fail("length");
-    while (list.left() != 0) {
-        const PeerId id{list.bytes32("member")};
-        if (is_sorted && !ids.empty() && !(ids.back() < id)) list.fail("order");
-        ids.push_back(id);
-    }
-    in.absorb(list.finish());
-    return ids;
-}
-
-std::map<PeerId, DiskId> read_disks(FieldReader& in) {
-    std::map<PeerId, DiskId> disks;
-    const msgpack::object* array = in.array("disks");
-    if (array == nullptr) return disks;
-    FieldReader list(*array, "disks");
-    if (list.left() % 2 != 0 || list.left() / 2 > limits::members_max) list.fail("length");
-    while (list.left() != 0) {
-        const PeerId member{list.bytes32("member")};
-        if (!disks.empty() && !(disks.rbegin()->first < member)) list.fail("order");
-        disks[member].value = list.unsigned_number("disk");
-    }
-    in.absorb(list.finish());
-    return disks;
-}
-
-void read_roster(FieldReader& in, Roster& roster) {
-    const msgpack::object* array = in.array("roster");
-    if (array == nullptr) return;
-    FieldReader lists(*array, "roster");
-    const auto ids = [&lists](const char* field) { return read_ids(lists, field, known_max); };
-    roster.voters = ids("voters");
-    roster.joining = ids("joining");
-    roster.removed = ids("removed");
-    roster.revoked = ids("revoked");
-    roster.disks = read_disks(lists);
-    if (lists.left() == 0) {
-        roster.rotation = roster.voters;  // on a disk of version 3, where everybody voted
-    } else {
-        roster.contributors = read_ids(lists, "contributors", limits::members_max);
-        roster.rotation = read_ids(lists, "rotation", limits::members_max, false);
-        roster.reseated.value = lists.unsigned_number("reseated");
-    }
-    in.absorb(lists.finish());
-}
-
-void read_changed(FieldReader& in, HistorySnapshot& history) {
-    const msgpack::object* array = in.array("changed");
-    if (array == nullptr) return;
-    FieldReader list(*array, "changed");
-    if (list.left() % 2 != 0 || list.left() / 2 > known_max) list.fail("length");
-    while (list.left() != 0) {
-        const PeerId member{list.bytes32("member")};
-        const LogIndex index{list.unsigned_number("index")};
-        const bool is_ordered = history.changed.empty() || history.changed.rbegin()->first < member;
-        if (!is_ordered || index > history.index) list.fail("order or index");
-        else history.changed.emplace_hint(history.changed.end(), member, index);
-    }
-    in.absorb(list.finish());
-}
-
-HistorySnapshot read_history(FieldReader& in) {
-    HistorySnapshot history;
-    history.index.value = in.unsigned_number("index");
-    history.term.value = in.unsigned_number("term");
-    history.reference.value = in.unsigned_number("reference");
-    history.reference_round = in.round("reference_round");
-    history.reference_hash.bytes = in.bytes32("reference_hash");
-    history.latest_round = in.round("latest_round");
-    history.violations = in.unsigned_number("violations");
-    history.rounds_full = in.unsigned_number("rounds_full");
-    history.rounds_partial = in.unsigned_number("rounds_partial");
-    if (history.reference > history.index) in.fail("reference");
-    const msgpack::object* served = in.array("served");
-    if (served == nullptr) return history;
-    FieldReader list(*served, "served");
-    read_served(list, history);
-    in.absorb(list.finish());
-    read_roster(in, history.roster);
-    read_changed(in, history);
-    return history;
-}
 
 Snapshot read_snapshot(FieldReader& in) {
     Snapshot m;
@@ -467,7 +250,8 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
             return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
                                in.boolean("is_transfer"), disk()};
         case 18: return read_append(in);
-        case 36: return Query{term(), in.round("round"), index("base"), read_since(in)};
+        case 36: return Query{term(), in.round("round"), index("base"), read_since(in), in.boolean("asks_distance")};
+        case 37: return Distance{term(), in.round("round"), in.magnitude("squared_distance")};
         case 27: return ChangeMembers{read_members(in), index("known")};
         case 28: return FetchLeaves{ModelHash{in.bytes32("hash")}};
         case 29: return BlobLeaves{ModelHash{in.bytes32("hash")}, read_leaves(in)};
@@ -549,39 +333,6 @@ Result<Hello> decode_hello(std::span<const std::byte> bytes) {
     hello.settings = read_settings(in);
     if (const auto error = in.finish()) return std::unexpected(*error);
     return hello;
-}
-
-Bytes encode(const Record& record) {
-    msgpack::sbuffer buffer;
-    Packer out(buffer);
-    pack(out, record);
-    CHECK(buffer.size() <= limits::record_bytes_max);
-    return to_bytes(buffer);
-}
-
-Result<Record> decode_record(std::span<const std::byte> bytes) {
-    auto handle = unpack(bytes);
-    if (!handle) return std::unexpected(handle.error());
-    FieldReader in(handle->get(), "record");
-    Record record = read_record(in);
-    if (const auto error = in.finish()) return std::unexpected(*error);
-    return record;
-}
-
-Bytes encode(const HistorySnapshot& history) {
-    msgpack::sbuffer buffer;
-    Packer out(buffer);
-    pack(out, history);
-    return to_bytes(buffer);
-}
-
-Result<HistorySnapshot> decode_history(std::span<const std::byte> bytes) {
-    auto handle = unpack(bytes);
-    if (!handle) return std::unexpected(handle.error());
-    FieldReader in(handle->get(), "history");
-    HistorySnapshot history = read_history(in);
-    if (const auto error = in.finish()) return std::unexpected(*error);
-    return history;
 }
 
 }  // namespace parley

@@ -10,7 +10,7 @@ const char* message_name(const Message& message) {
                                          "query",        "abort",      "ready",        "fetch_blob",   "blob_missing",
                                          "contribution", "blob",       "heartbeat",    "pre_vote",     "pre_vote_reply",
                                          "timeout_now",  "snapshot",   "change_members", "fetch_leaves", "blob_leaves",
-                                         "fetch_leaf",   "blob_busy",  "blob_leaf"};
+                                         "fetch_leaf",   "blob_busy",  "blob_leaf",   "distance"};
     static_assert(names.size() == std::variant_size_v<Message>);
     return names.at(message.index());
 }

@@ -84,6 +84,14 @@ struct Query {
     RoundId round;
     LogIndex base;
     std::optional<LogIndex> since{};  // whoever answers counts with its samples since this record; none: all count the same
+    bool asks_distance = false;       // how far it has drifted is enough: answered by Distance, and no model moves
+};
+// "So far is my model from the reference, squared." From now on its sender drifts no further without saying so, until the round
+// is decided or dropped: what it does not use may be promised to others.
+struct Distance {
+    Term term;
+    RoundId round;
+    double squared_distance = 0;
 };
 struct Abort {
     Term term;
@@ -154,7 +162,7 @@ struct Heartbeat {
 
 using Message = std::variant<RequestVote, VoteReply, Append, AppendReply, ViolationNotice, Query, Abort, Ready,
                              FetchBlob, BlobMissing, Contribution, Blob, Heartbeat, PreVote, PreVoteReply, TimeoutNow,
-                             Snapshot, ChangeMembers, FetchLeaves, BlobLeaves, FetchLeaf, BlobBusy, BlobLeaf>;
+                             Snapshot, ChangeMembers, FetchLeaves, BlobLeaves, FetchLeaf, BlobBusy, BlobLeaf, Distance>;
 
 // For counters and logs: "append", "contribution", ...
 const char* message_name(const Message& message);
@@ -176,7 +184,7 @@ struct SharedSetting {
 
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: a committee, weights
+    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: a committee, weights, slack
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters

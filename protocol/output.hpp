@@ -141,6 +141,10 @@ struct RoundDecided {
     Average average;
     bool full = false;
 };
+struct SlackDecided {
+    LogIndex index;
+    Slack slack;
+};
 struct MembersChanged {
     LogIndex index;
     Members change;
@@ -161,7 +165,7 @@ inline bool is_fenced(Standing standing) {
 }
 
 // What a coordinator is doing: WARMUP until a record of its term is decided, then one round after the other.
-enum class CoordinatorState { none, warmup, idle, collect, augment, reduce, propose, handover };
+enum class CoordinatorState { none, warmup, idle, collect, augment, reduce, propose, handover, slack };
 const char* coordinator_state_name(CoordinatorState state);
 
 struct MemberView {
@@ -178,7 +182,7 @@ struct Refused {                         // a peer sent what it may not
     PeerId from;
     std::string reason;
 };
-using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, swim::SwimEvent, Alarm, Refused, MembersChanged>;
+using Event = std::variant<CoordinatorChanged, RoundDecided, RoundFailed, swim::SwimEvent, Alarm, Refused, MembersChanged, SlackDecided>;
 
 struct PeerOutput {
     PersistLog persist;

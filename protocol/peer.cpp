@@ -23,7 +23,7 @@ const char* standing_name(Standing standing) {
 
 const char* coordinator_state_name(CoordinatorState state) {
     static constexpr std::array names = {"none",    "warmup", "idle",    "collect",
-                                         "augment", "reduce", "propose", "handover"};
+                                         "augment", "reduce", "propose", "handover", "slack"};
     return names.at(static_cast<std::size_t>(state));
 }
 
@@ -50,6 +50,10 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Query& m) {
 void Peer::Machines::receive(Instant now, const PeerId& from, const Abort& m) {
     if (is_coordinator(from, m.term)) participant.step(now, m);
     if (is_ours(m.term)) balancer.refuse(now, from, m.round);  // a member that cannot contribute
+}
+
+void Peer::Machines::receive(Instant now, const PeerId& from, const Distance& m) {
+    if (is_ours(m.term)) balancer.step(now, from, m);
 }
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
@@ -159,6 +163,7 @@ void Peer::Machines::decide_records(Instant now) {
         if (const Members* change = record.members()) members_decided(now, index, *change);
         if (const Average* average = record.average())
             output.events.push_back(RoundDecided{index, *average, record.is_reference()});
+        if (const Slack* slack = record.slack()) output.events.push_back(SlackDecided{index, *slack});
     }
     carry_out_membership();  // of a group that has changed
     watch_members(now);
@@ -345,10 +350,10 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                            Rng(config.boot)),
         .serving = BlobServing(config.timing),
         .participant = Participant({config.self, roster.full_count(), config.divergence_threshold,
-                                    config.initial_model, initial_hash, config.timing, config.encoding},
+                                    config.initial_model, initial_hash, config.timing, config.encoding, config.augmentation},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
         .balancer = Balancer({config.self, roster.full_count(), roster.voters, config.divergence_threshold, config.model_count, config.hash,
-                              config.timing, config.weighting, config.encoding},
+                              config.timing, config.weighting, config.encoding, config.augmentation},
                              next_rng()),
         .handover = Handover({config.self, config.rounds_per_term, config.timing}),
         .book = {},
@@ -514,6 +519,8 @@ PeerStatus Peer::status() const {
     status.violations = m.history.violations();
     status.rounds_full = m.history.rounds_full();
     status.rounds_partial = m.history.rounds_partial();
+    status.rounds_slack = m.history.rounds_slack();
+    status.threshold = m.participant.threshold();
     status.rounds_failed = m.balancer.rounds_failed();
     status.open_round = m.balancer.open_round();
     if (status.role == Role::coordinator)
@@ -529,6 +536,8 @@ std::vector<RoundStory> Peer::rounds() const {
 }
 
 const swim::Swim& Peer::membership() const { return machines_->membership.swim(); }
+
+double Peer::threshold() const { return machines_->participant.threshold(); }
 
 std::vector<NamedModel> Peer::bases() const { return machines_->participant.bases(); }
 

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/averaging/augmentation.hpp"
 #include "protocol/averaging/round_story.hpp"
 #include "protocol/averaging/sample_marks.hpp"
 #include "protocol/hash_tree.hpp"
@@ -51,6 +52,7 @@ struct PeerConfig {
     std::uint64_t boot = 0;              // drawn anew at every start
     double divergence_threshold = 0.7;   // Delta, of squared distances; > 0
     Weighting weighting = Weighting::equal;  // as coordinator
+    Augmentation augmentation = Augmentation::random;
     ModelEncoding encoding = ModelEncoding::f32;  // of contributions; averages travel in int8 where these do in int4
     std::size_t parameter_count = 0;     // of what is exchanged
     std::size_t model_count = 0;         // the first so many are the model, whose distances count; what follows is averaged
@@ -81,9 +83,11 @@ struct PeerStatus {
     LogIndex reference;                  // version in force; 0 = the initial model
     RoundId reference_round;
     ModelHash reference_hash;
+    double threshold = 0;                // what this peer's model may drift, squared: Delta, or what slack has made of it
     std::uint64_t violations = 0;        // the counter v
     std::uint64_t rounds_full = 0;       // since the group began, from the log
     std::uint64_t rounds_partial = 0;
+    std::uint64_t rounds_slack = 0;
     std::uint64_t rounds_failed = 0;     // dropped by this peer as coordinator, since its start
     RoundId open_round;                  // none when idle
     CoordinatorState coordinator_state = CoordinatorState::none;  // none at everybody else
@@ -141,6 +145,8 @@ public:
     // The last rounds as this peer knows them, the newest at the end.
     [[nodiscard]] std::vector<RoundStory> rounds() const;
     [[nodiscard]] const swim::Swim& membership() const;
+    // What the model may drift from the reference, squared, before others hear of it.
+    [[nodiscard]] double threshold() const;
     // Models that a difference which arrives may be to; it needs them to be decoded.
     [[nodiscard]] std::vector<NamedModel> bases() const;
     // Members whose answer something in here waits for; all of them are reachable.

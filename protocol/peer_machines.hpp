@@ -84,6 +84,7 @@ struct Peer::Machines {
     void receive(Instant now, const PeerId& from, const ViolationNotice& m) { balancer.step(now, from, m); }
     void receive(Instant now, const PeerId& from, const Query& m);
     void receive(Instant now, const PeerId& from, const Abort& m);
+    void receive(Instant now, const PeerId& from, const Distance& m);
     void receive(Instant now, const PeerId& from, const Ready& m);
     void receive(Instant now, const PeerId& from, const Contribution& m);
     void receive(Instant now, const PeerId& from, const Heartbeat& m);

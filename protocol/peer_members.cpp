@@ -20,7 +20,7 @@ bool is_of_the_log(const Message& message) {
 }
 
 // Of whoever takes part in rounds.
-bool is_a_full_members(const Message& message) { return is_any_of<ViolationNotice, Contribution, Ready>(message); }
+bool is_a_full_members(const Message& message) { return is_any_of<ViolationNotice, Distance, Contribution, Ready>(message); }
 
 }  // namespace
 

@@ -30,6 +30,7 @@ CoordinatorState Balancer::state() const {
     if (!term_) return CoordinatorState::warmup;
     if (!round_) return CoordinatorState::idle;
     switch (round_->stage) {
+        case Stage::slack: return CoordinatorState::slack;
         case Stage::collect: return round_->is_augmented ? CoordinatorState::augment : CoordinatorState::collect;
         case Stage::reduce: return CoordinatorState::reduce;
         case Stage::propose: break;
@@ -51,7 +52,7 @@ void Balancer::step(Instant, const PeerId& from, const ViolationNotice& message)
 std::set<PeerId> Balancer::violators(const Ground& ground) {
     std::set<PeerId> result;
     for (const auto& [member, notice] : notices_) {
-        const LogIndex least = std::max(ground.history.last_served(member), ground.history.reference());
+        const LogIndex least = std::max({ground.history.last_served(member), ground.history.reference(), ground.history.allotted()});
         if (notice.applied >= least && ground.alive.contains(member)) result.insert(member);
     }
     return result;
@@ -86,6 +87,13 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     seen.is_forced = round_->is_forced;
     for (const PeerId& member : set)
         seen.violators.push_back({member, notices.at(member).squared_distance});
+    if (config_.augmentation == Augmentation::slack && config_.members > 1) {
+        round_->stage = Stage::slack;
+        round_->is_forced = seen.is_forced = false;
+        for (const PeerId& member : alive_)
+            round_->allowances[member] = ground.history.allowances().of(member);
+        return ask(now, alive_, AskReason::slack);
+    }
     ask(now, round_->is_forced ? alive_ : set, round_->is_forced ? AskReason::counter : AskReason::violated);
 }
 
@@ -98,26 +106,34 @@ std::optional<LogIndex> Balancer::weights_since(const Ground& ground) const {
     return since;
 }
 
+Query Balancer::query() const {
+    return {*term_, round_->id, round_->base, round_->since, round_->stage == Stage::slack};
+}
+
 void Balancer::ask(Instant now, const std::set<PeerId>& members, AskReason reason) {
-    CHECK(round_ && round_->stage == Stage::collect);
+    CHECK(round_ && is_asking());
     round_->stage_started = now;
-    round_->deadline = now + collect_deadline_.current();
-    round_->repeat_due = now + collect_deadline_.current() / 2;
+    round_->deadline = now + answer_deadline().current();
+    round_->repeat_due = now + answer_deadline().current() / 2;
     story().steps.push_back({now, reason, {members.begin(), members.end()}, std::nullopt});
     for (const PeerId& member : members) {
         round_->asked.insert(member);
-        story().asked[member].at = now;
+        story().asked[member] = {now, AnswerState::waiting, {}, 0};
         notices_.erase(member);
-        send(member, Query{*term_, round_->id, round_->base, round_->since});
+        send(member, query());
     }
 }
 
 // --- COLLECT and AUGMENT ----------------------------------------------------------------------------------
 
+bool Balancer::has_answered(const PeerId& member) const {
+    return round_->stage == Stage::slack ? round_->distances.contains(member) : round_->answers.contains(member);
+}
+
 std::vector<PeerId> Balancer::silent() const {
     std::vector<PeerId> result;
     for (const PeerId& member : round_->asked)
-        if (!round_->answers.contains(member) && !round_->lost.contains(member)) result.push_back(member);
+        if (!has_answered(member) && !round_->lost.contains(member)) result.push_back(member);
     return result;
 }
 
@@ -136,8 +152,8 @@ void Balancer::step(Instant now, const PeerId& from, const Contribution& message
 }
 
 void Balancer::refuse(Instant now, const PeerId& from, RoundId id) {
-    if (!round_ || round_->id != id || round_->stage != Stage::collect || !round_->asked.contains(from)) return;
-    if (!round_->answers.contains(from)) give_up(now, from, AnswerState::refused);
+    if (!round_ || round_->id != id || !is_asking() || !round_->asked.contains(from)) return;
+    if (!has_answered(from)) give_up(now, from, AnswerState::refused);
     settle_if_complete(now);
 }
 
@@ -158,7 +174,7 @@ void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
         if (!is_stored(at_best)) fail(now, "those who should store the average are gone");
         return;
     }
-    if (round_->stage != Stage::collect) return;
+    if (!is_asking()) return;
     for (const PeerId& member : silent())
         if (!alive_.contains(member)) give_up(now, member, AnswerState::gone);
     settle_if_complete(now);
@@ -167,7 +183,7 @@ void Balancer::alive_changed(Instant now, const std::set<PeerId>& alive) {
 void Balancer::settle_if_complete(Instant now) {
     if (!silent().empty()) return;
     // Those who were given up would have taken longer: what the others took must not make us less patient again.
-    if (round_->lost.empty()) collect_deadline_.observe(now - round_->stage_started);
+    if (round_->lost.empty()) answer_deadline().observe(now - round_->stage_started);
     settle(now);
 }
 
@@ -185,6 +201,7 @@ SentModel Balancer::average_of_answers() const {
 
 // Everybody who was asked has answered or is given up: average, augment, or drop the round.
 void Balancer::settle(Instant now) {
+    if (round_->stage == Stage::slack) return settle_slack(now);
     Round& round = *round_;
     std::vector<PeerId> candidates;
     for (const PeerId& member : alive_)
@@ -207,11 +224,20 @@ void Balancer::settle(Instant now) {
     fail(now, is_group ? "too few answered for a full synchronisation" : "fewer than two members answered");
 }
 
-// DESIGN: one member at random; from half of the living on, everybody.
+// DESIGN: some at random; from half of the living on, everybody.
 void Balancer::augment(Instant now, const std::vector<PeerId>& candidates, AskReason reason) {
     round_->is_augmented = true;
-    if (round_->asked.size() * 2 >= alive_.size()) return ask(now, {candidates.begin(), candidates.end()}, reason);
-    ask(now, {candidates[uniform_below(rng_, candidates.size())]}, reason);
+    const bool is_all = config_.augmentation == Augmentation::all || round_->asked.size() * 2 >= alive_.size();
+    if (is_all) return ask(now, {candidates.begin(), candidates.end()}, reason);
+    const std::size_t wanted = config_.augmentation == Augmentation::hedge ? 2 * round_->asked.size() : 1;
+    std::vector<PeerId> left = candidates;
+    std::set<PeerId> added;
+    while (added.size() < wanted && !left.empty()) {
+        const std::size_t drawn = uniform_below(rng_, left.size());
+        added.insert(left[drawn]);
+        left.erase(left.begin() + static_cast<std::ptrdiff_t>(drawn));
+    }
+    ask(now, added, reason);
 }
 
 // --- REDUCE and PROPOSE -----------------------------------------------------------------------------------
@@ -273,10 +299,9 @@ void Balancer::step(Instant now, const PeerId& from, const Ready& message) {
 }
 
 void Balancer::decided(Instant now, const Record& record) {
-    const Average* average = record.average();
-    if (average == nullptr) return;
-    if (RoundAtCoordinator* seen = stories_.find(average->round)) seen->committed = now;
-    if (round_ && average->round == round_->id) round_.reset();
+    if (record.round().is_none()) return;
+    if (RoundAtCoordinator* seen = stories_.find(record.round())) seen->committed = now;
+    if (round_ && record.round() == round_->id) round_.reset();
 }
 
 // Before the record is in the log, nothing is lost by dropping the round. Afterwards only the log decides.
@@ -296,7 +321,7 @@ void Balancer::fail(Instant now, const std::string& reason) {
 void Balancer::repeat_queries() {
     round_->repeat_due.reset();
     for (const PeerId& member : silent())
-        send(member, Query{*term_, round_->id, round_->base, round_->since});
+        send(member, query());
 }
 
 void Balancer::advance(Instant now) {
@@ -306,7 +331,7 @@ void Balancer::advance(Instant now) {
             reduce_deadline_.missed();
             return fail(now, "too few recipients have stored the average");
         }
-        collect_deadline_.missed();
+        answer_deadline().missed();
         for (const PeerId& member : silent())
             give_up(now, member, AnswerState::late);
         return settle(now);
@@ -332,7 +357,7 @@ void Balancer::check_invariants() const {
     CHECK(std::ranges::includes(round_->asked, round_->lost));
     for (const auto& [member, answer] : round_->answers)
         CHECK(round_->asked.contains(member) && !round_->lost.contains(member));
-    if (round_->stage == Stage::collect) CHECK(!silent().empty());
+    if (is_asking()) CHECK(!silent().empty());
 }
 
 }  // namespace parley

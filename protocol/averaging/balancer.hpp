@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/averaging/augmentation.hpp"
 #include "protocol/averaging/learned_deadline.hpp"
 #include "protocol/averaging/round_story.hpp"
 #include "protocol/averaging/sample_marks.hpp"
@@ -40,6 +41,7 @@ public:
         Timing timing;
         Weighting weighting = Weighting::equal;
         ModelEncoding encoding = ModelEncoding::f32;  // of contributions; an average has at least int8
+        Augmentation augmentation = Augmentation::random;
     };
     // What a round stands on: every record up to `base` is applied here, `reference` is in force.
     struct Ground {
@@ -57,6 +59,7 @@ public:
     [[nodiscard]] bool is_started() const { return term_.has_value(); }
 
     void step(Instant now, const PeerId& from, const ViolationNotice& message);
+    void step(Instant now, const PeerId& from, const Distance& message);
     void step(Instant now, const PeerId& from, const Contribution& message);
     void step(Instant now, const PeerId& from, const Ready& message);
     // A contribution that could not be used: its sender is not waited for.
@@ -88,7 +91,7 @@ public:
     void check_invariants() const;
 
 private:
-    enum class Stage { collect, reduce, propose };
+    enum class Stage { slack, collect, reduce, propose };
     struct Answer {
         double weight = 1.0;
         SharedModel model;
@@ -107,6 +110,8 @@ private:
         std::set<PeerId> asked;
         std::set<PeerId> lost;              // asked, but not waited for any more
         std::map<PeerId, Answer> answers;
+        std::map<PeerId, double> distances;   // told in the slack stage, in units of Delta
+        std::map<PeerId, double> allowances;  // of the living, when the round was opened
         Instant stage_started{};
         Instant deadline{};
         std::optional<Instant> repeat_due;  // queries once more to those who are silent
@@ -120,6 +125,10 @@ private:
     void ask(Instant now, const std::set<PeerId>& members, AskReason reason);
     void settle_if_complete(Instant now);
     void settle(Instant now);
+    void settle_slack(Instant now);
+    [[nodiscard]] bool is_asking() const { return round_->stage == Stage::slack || round_->stage == Stage::collect; }
+    [[nodiscard]] LearnedDeadline& answer_deadline() { return round_->stage == Stage::slack ? slack_deadline_ : collect_deadline_; }
+    [[nodiscard]] Query query() const;
     void augment(Instant now, const std::vector<PeerId>& candidates, AskReason reason);
     void reduce(Instant now, const SentModel& mean, bool is_full);
     void fail(Instant now, const std::string& reason);
@@ -128,6 +137,7 @@ private:
     [[nodiscard]] RoundAtCoordinator& story() { return stories_.at(round_->id); }
     void repeat_queries();
     [[nodiscard]] std::set<PeerId> violators(const Ground& ground);
+    [[nodiscard]] bool has_answered(const PeerId& member) const;
     [[nodiscard]] std::vector<PeerId> silent() const;
     [[nodiscard]] std::size_t majority() const { return config_.voters.size() / 2 + 1; }  // of the voters
     [[nodiscard]] std::size_t copies_min() const;
@@ -145,6 +155,7 @@ private:
     std::set<PeerId> alive_;
     std::map<PeerId, ViolationNotice> notices_;  // outstanding violations
     std::optional<Round> round_;
+    LearnedDeadline slack_deadline_{config_.timing.answer_min, config_.timing.answer_max};
     LearnedDeadline collect_deadline_{config_.timing.answer_min, config_.timing.answer_max};
     LearnedDeadline reduce_deadline_{config_.timing.answer_min, config_.timing.answer_max};
     std::uint64_t rounds_failed_ = 0;

@@ -12,6 +12,8 @@ Participant::Participant(Config config, AppliedState state, RoundId highest_roun
       highest_round_(highest_round),
       pending_(std::move(state.pending)) {
     if (pending_) CHECK(pending_->round <= highest_round_);
+    // What was promised in that round is not known any more: not to drift at all is no more than it may have been.
+    if (config_.augmentation == Augmentation::slack && !highest_round_.is_none()) bound_ = Bound{highest_round_, 0, false};
     // Before the first record the reference is the model that everybody starts with; later it is a blob.
     if (applied_ != LogIndex{}) return;
     reference_ = config_.initial_model;
@@ -24,6 +26,8 @@ void Participant::distance_measured(Instant now, LogIndex applied, double square
     if (applied < applied_) return;  // measured before the last record reached the learner
     const bool was_over = is_over();
     distance_ = squared_distance;
+    is_measured_ = applied == applied_;
+    tell_distance(now);
     if (!is_over())
         notice_due_ = never;
     else if (!was_over || notice_due_ == never)
@@ -31,7 +35,10 @@ void Participant::distance_measured(Instant now, LogIndex applied, double square
 }
 
 void Participant::coordinator_changed(Instant now, Term term, std::optional<PeerId> coordinator) {
-    if (term != term_) deferred_.reset();
+    if (term != term_) {
+        deferred_.reset();
+        distance_wanted_.reset();
+    }
     term_ = term;
     coordinator_ = coordinator;
     if (coordinator && is_over()) notice_due_ = now;  // it knows of no violation yet
@@ -51,7 +58,8 @@ Instant Participant::next_deadline() const { return notice_due_; }
 void Participant::step(Instant now, const PeerId& from, const Query& message) {
     if (message.round.term != message.term) return;
     const Asked asked{from, message};
-    if (message.round <= highest_round_) {
+    if (message.asks_distance) return asked_distance(now, asked);
+    if (!may_answer(message)) {
         // Asked again for the snapshot that is pending: the contribution was lost. Older rounds are never served,
         // or a delayed query would replace the snapshot that a committed record needs.
         if (!pending_ || pending_->round != message.round) return;
@@ -106,6 +114,8 @@ void Participant::step(Instant now, const Abort& message) {
     if (message.round.term != message.term) return;
     note_end(now, message.round, "the coordinator dropped the round");
     if (deferred_ && deferred_->query.round == message.round) deferred_.reset();
+    if (distance_wanted_ && distance_wanted_->query.round == message.round) distance_wanted_.reset();
+    if (bound_ && bound_->round == message.round) bound_.reset();
     const bool is_ours = (answering_ && answering_->query.round == message.round) ||
                          (pending_ && pending_->round == message.round);
     if (is_ours) drop_snapshot(now, "the coordinator dropped the round");
@@ -162,10 +172,12 @@ void Participant::average_arrived(Instant now, const PeerId& from, const Blob& b
 void Participant::apply(Instant now, const RecordLog& log, const History& history, BlobTable& blobs) {
     while (applied_ < history.last() && apply_step(now, next_step(log), history, blobs)) {}
     if (applied_ == history.last()) renew_reference(now, history, blobs);
+    follow_slack(now, history);
+    tell_distance(now);
     if (deferred_ && applied_ >= deferred_->query.base) {
         const Asked asked = *std::exchange(deferred_, std::nullopt);
         const bool is_open = asked.query.round > history.latest_round();
-        if (asked.query.term == term_ && asked.query.round > highest_round_ && is_open) accept(now, asked);
+        if (asked.query.term == term_ && may_answer(asked.query) && is_open) accept(now, asked);
     }
 }
 
@@ -183,7 +195,7 @@ Participant::Step Participant::next_step(const RecordLog& log) const {
     const LogIndex index = applied_.next();
     const Record& record = log.at(index);
     const Average* average = record.average();
-    Step step{index, average != nullptr ? average->round : RoundId{record.term, 0}, std::nullopt, {}};
+    Step step{index, record.round().is_none() ? RoundId{record.term, 0} : record.round(), std::nullopt, {}};
     if (average != nullptr && average->includes(config_.self)) step.part = Served{index, average->round, average->hash};
     if (record.is_reference()) step.reference = index;
     return step;
@@ -233,6 +245,7 @@ bool Participant::apply_step(Instant now, const Step& step, const History& histo
     if (is_in_force) stories_.at(history.reference_round()).applied = now;
     if (step.part || step.reference != LogIndex{}) {
         distance_ = 0;  // of a model or a reference that is gone; the next check measures anew
+        is_measured_ = false;
         notice_due_ = never;
     }
     output_.learner.push_back(std::move(command));

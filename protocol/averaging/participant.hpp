@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/averaging/augmentation.hpp"
 #include "protocol/averaging/blob_table.hpp"
 #include "protocol/averaging/round_story.hpp"
 #include "protocol/log/history.hpp"
@@ -31,6 +32,7 @@ public:
         ModelHash initial_hash;
         Timing timing;
         ModelEncoding encoding = ModelEncoding::f32;  // of what this peer contributes
+        Augmentation augmentation = Augmentation::random;
     };
 
     Participant(Config config, AppliedState state, RoundId highest_round, Rng rng);
@@ -60,6 +62,8 @@ public:
     [[nodiscard]] SharedModel reference() const { return reference_; }
     // Its hash; none while it is unknown.
     [[nodiscard]] const ModelHash& reference_hash() const { return reference_hash_; }
+    // What the model may drift, squared: beyond it a notice is due.
+    [[nodiscard]] double threshold() const;
     // What a difference that arrives may be to: this reference, and the one before.
     [[nodiscard]] std::vector<NamedModel> bases() const;
     [[nodiscard]] LogIndex reference_version() const { return reference_version_; }
@@ -89,6 +93,17 @@ private:
         LogIndex reference;            // the last that it decides; 0: none
     };
 
+    // A promise not to drift further than it has said, until this round is decided or dropped.
+    struct Bound {
+        RoundId round;
+        double squared_distance = 0;
+        bool is_of_this_start = false;
+    };
+
+    void asked_distance(Instant now, const Asked& asked);
+    void tell_distance(Instant now);
+    void follow_slack(Instant now, const History& history);
+    [[nodiscard]] bool may_answer(const Query& query) const;
     void accept(Instant now, const Asked& asked);
     void contribute(Instant now);
     void drop_snapshot(Instant now, const char* why);
@@ -98,7 +113,7 @@ private:
     bool apply_step(Instant now, const Step& step, const History& history, BlobTable& blobs);
     void renew_reference(Instant now, const History& history, BlobTable& blobs);
     void set_reference(const History& history, LogIndex version, SharedModel model);
-    [[nodiscard]] bool is_over() const { return distance_ > config_.divergence_threshold; }
+    [[nodiscard]] bool is_over() const { return distance_ > threshold(); }
 
     Config config_;
     Rng rng_;
@@ -115,6 +130,10 @@ private:
     std::optional<Asked> answering_;          // whose snapshot is being made, or is pending
     std::optional<PendingSnapshot> pending_;  // durable, promised to a round
     double distance_ = 0;
+    bool is_measured_ = false;                // with everything applied
+    double allowance_ = 1;                    // of Delta
+    std::optional<Bound> bound_;
+    std::optional<Asked> distance_wanted_;    // waits for records to be applied, or for a measurement
     Instant notice_due_ = never;
     Term term_;
     std::optional<PeerId> coordinator_;

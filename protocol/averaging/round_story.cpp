@@ -5,7 +5,7 @@
 namespace parley {
 
 const char* ask_reason_name(AskReason reason) {
-    static constexpr std::array names = {"violated", "counter", "far", "too few"};
+    static constexpr std::array names = {"violated", "counter", "far", "too few", "slack", "used up"};
     return names.at(static_cast<std::size_t>(reason));
 }
 
@@ -20,7 +20,9 @@ void RoundBook::coordinated(Term term, const std::optional<PeerId>& coordinator)
 
 void RoundBook::decided(std::optional<Instant> now, LogIndex index, const Record& record) {
     if (const Average* average = record.average())
-        decisions_.at(average->round) = {index, *average, record.is_reference(), now};
+        decisions_.at(average->round) = {index, *average, record.is_reference(), {}, now};
+    if (const Slack* slack = record.slack())
+        decisions_.at(slack->round) = {index, {slack->round, {}, 0, {}}, false, slack->allowances, now};
 }
 
 std::vector<RoundStory> RoundBook::stories(const RoundsAtCoordinator& at_coordinator,

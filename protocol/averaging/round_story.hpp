@@ -46,6 +46,8 @@ enum class AskReason {
     counter,    // with these violators the counter v reaches m: everybody
     far,        // the mean of those who had answered was outside the ball
     too_few,    // nobody had answered, or one alone
+    slack,      // how far everybody has drifted
+    used_up,    // together, about as far as they may: everybody
 };
 // What became of a question.
 enum class AnswerState { waiting, answered, gone, late, refused };
@@ -78,6 +80,7 @@ struct RoundAtCoordinator {
     std::vector<Violator> violators;
     std::vector<Step> steps;
     std::map<PeerId, Asked> asked;
+    bool is_slack = false;                      // allowances are handed out anew, and nothing is averaged
     bool is_full = false;                       // once averaged
     ModelHash hash;                             // of the average, once averaged
     std::vector<std::pair<PeerId, Instant>> stored;  // who said READY, in this order
@@ -113,7 +116,8 @@ struct RoundDecision {
     LogIndex index;
     Average average;
     bool is_full = false;
-    std::optional<Instant> at;                  // known here; none: before this start
+    std::vector<Allowance> allowances{};        // of a SLACK, which has no average but its round
+    std::optional<Instant> at{};                // known here; none: before this start
 };
 
 struct RoundStory {

@@ -177,6 +177,7 @@ private:
     void ask_for_votes(Request request);
 
     [[nodiscard]] static bool is_sound(const Record& record, const Roster& before);
+    [[nodiscard]] static bool is_sound(const Slack& slack, Term term, const Roster& before);
     [[nodiscard]] static bool is_sound(const Snapshot& message);
     // An append or a snapshot of that term: false when it is not to be listened to. Becomes the sender's follower.
     bool follows(Instant now, const PeerId& from, Term term);

@@ -61,10 +61,20 @@ void Raft::step(Instant now, const PeerId& from, const Append& message) {
     send(from, AppendReply{vote_.term, true, *match, config_.disk});
 }
 
+bool Raft::is_sound(const Slack& slack, Term term, const Roster& before) {
+    double sum = 0;
+    for (const Allowance& allowance : slack.allowances) {
+        if (!before.is_full(allowance.member)) return false;
+        sum += allowance.share;
+    }
+    return slack.round.term == term && sum <= static_cast<double>(before.full_count()) * (1 + 1e-9);
+}
+
 // What holds for every record of an honest coordinator. A log keeps a record for ever: one with the round of another
 // term or a member nobody knows would stop all later rounds.
 bool Raft::is_sound(const Record& record, const Roster& before) {
     if (const Members* change = record.members()) return !before.objection(*change);
+    if (const Slack* slack = record.slack()) return is_sound(*slack, record.term, before);
     const Average* average = record.average();
     if (average == nullptr) return true;
     const auto is_known = [&before](const Share& share) { return before.is_full(share.member); };

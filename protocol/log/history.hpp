@@ -29,6 +29,9 @@ public:
     std::uint64_t violations() const { return state_.violations; }      // Algorithm 1's counter v
     std::uint64_t rounds_full() const { return state_.rounds_full; }
     std::uint64_t rounds_partial() const { return state_.rounds_partial; }
+    std::uint64_t rounds_slack() const { return state_.rounds_slack; }
+    const Allowances& allowances() const { return state_.allowances; }
+    LogIndex allotted() const { return state_.allotted; }               // the last SLACK record; 0 = none
 
     // The members, as of the last committed record.
     const Roster& roster() const { return state_.roster; }

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "protocol/log/allowances.hpp"
 #include "protocol/log/roster.hpp"
 #include "protocol/types.hpp"
 
@@ -31,6 +32,9 @@ struct HistorySnapshot {
     std::map<PeerId, Served> served;     // of members; those without an average yet are left out
     Roster roster;                       // who belongs to the group
     std::map<PeerId, LogIndex> changed;  // by the last MEMBERS record about this peer
+    std::uint64_t rounds_slack = 0;
+    LogIndex allotted{};                 // the last SLACK record; 0: none
+    Allowances allowances{};
     bool operator==(const HistorySnapshot&) const = default;
 };
 

@@ -68,7 +68,20 @@ struct Members {
 inline bool changes_group(const Members& members) { return members.change != Members::Change::enroll; }
 const char* change_name(Members::Change change);
 
-using RecordContent = std::variant<Noop, Balance, Reference, Members>;
+// What one member may drift from the reference, squared, in units of Delta.
+struct Allowance {
+    PeerId member;
+    double share = 1.0;  // >= 0
+    bool operator==(const Allowance&) const = default;
+};
+// Allowances handed out anew: log/allowances.hpp.
+struct Slack {
+    RoundId round;
+    std::vector<Allowance> allowances;  // in the order of PeerId, no member twice
+    bool operator==(const Slack&) const = default;
+};
+
+using RecordContent = std::variant<Noop, Balance, Reference, Members, Slack>;
 
 struct Record {
     Term term;
@@ -80,6 +93,13 @@ struct Record {
         if (const auto* balance = std::get_if<Balance>(&content)) return &balance->average;
         if (const auto* reference = std::get_if<Reference>(&content)) return &reference->average;
         return nullptr;
+    }
+    const Slack* slack() const { return std::get_if<Slack>(&content); }
+    // The round that it decides; none: it ends those of the terms before it.
+    RoundId round() const {
+        if (const Average* decided = average()) return decided->round;
+        if (const Slack* decided = slack()) return decided->round;
+        return {};
     }
     const Members* members() const { return std::get_if<Members>(&content); }
     bool is_reference() const { return std::holds_alternative<Reference>(content); }

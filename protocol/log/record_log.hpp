@@ -14,7 +14,8 @@ namespace parley {
 // An upper estimate of an encoded record's length, without encoding it.
 inline std::size_t estimated_bytes(const Record& record) {
     const Average* average = record.average();
-    return 80 + (average != nullptr ? 43 * average->balancing_set.size() : 0);
+    const Slack* slack = record.slack();
+    return 80 + (average != nullptr ? 43 * average->balancing_set.size() : 0) + (slack != nullptr ? 43 * slack->allowances.size() : 0);
 }
 
 class RecordLog {
