@@ -138,7 +138,8 @@ int main(int count, char** words) {
         arguments.seeds == 0) {
         std::fprintf(stderr, "usage: membership_sim [--members 2..1000] [--seeds N] [--plain] [--multiplier X] --scenario "
                              "NAME,...\n"
-                             "crash|kill|spread|loss5|loss20|frozen-third|stopping-third|lifeguard-cycle|partition|rest\n");
+                             "crash|kill|spread|loss5|loss20|frozen-third|stopping-third|lifeguard-cycle|unread-cycle|partition|\n"
+                             "rest\n");
         return 2;
     }
     return run(arguments);
