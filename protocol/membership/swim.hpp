@@ -10,9 +10,9 @@
 //                                 none: suspect, which is gossiped; whoever fails to reach it too confirms
 // A suspect that hears of it refutes with a higher incarnation. One that does not within the suspicion's time is
 // dead: MemberRemoved, once, in that same step. Before, it is asked for its last word, for the refutation may have been
-// lost on its way here alone (swim_suspicion.cpp). News rides on pings, acks and on gossip to members in random order. Every 30 s
-// two members compare tables over the stream, and pings compare them when there was no news for a while; members who
-// are away are tried again for ever.
+// lost on its way here alone (swim_suspicion.cpp). News rides on pings, acks and on gossip to members in random order.
+// Every 30 s two members compare tables over the stream, and pings compare them when there was no news for a while;
+// members who are away are tried again for ever.
 //
 // It says whom to ask and whom to reach; it never decides a quorum. The driver sends what `take_output` says in its
 // order, on a stream it opens to one of `addresses_of` when there is none. A packet for a member that cannot be
