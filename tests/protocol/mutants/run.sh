@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Breaks one rule of the election, the log, the handover or of pulling models at a time and expects a test or a schedule to
+# Breaks one rule of the election, the log, the committee, the handover or of pulling models at a time and expects a test or a schedule to
 # notice. Not part of ctest: it compiles.
 #   tests/protocol/mutants/run.sh [NAME...]        BUILD_WRAPPER="..." goes before every build command
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/support/mutants.sh
 source "$here/../../support/mutants.sh"
-tests="raft handover peer participant balancer blob_pull hash_tree compaction schedules"
+tests="raft handover peer participant balancer blob_pull hash_tree compaction committee schedules"
 build() {
     # shellcheck disable=SC2086,SC2046
     ${BUILD_WRAPPER:-} cmake --build "$copy/build" --target $(printf 'protocol_%s_test ' $tests) >"$copy/build.log" 2>&1
