@@ -130,6 +130,14 @@ void read_averaging(ConfigReader& reader, AveragingSettings& averaging) {
                 {.min = 0, .max = 1e12, .above = true});
     averaging.check_period = static_cast<std::uint32_t>(
         reader.integer("averaging.check_period", averaging.check_period, 1, 1'000'000));
+    static constexpr std::array<std::pair<std::string_view, Weighting>, 2> weightings{
+        {{"equal", Weighting::equal}, {"samples", Weighting::samples}}};
+    reader.choice<Weighting>("averaging.weighting", averaging.weighting, weightings);
+    static constexpr std::array<std::pair<std::string_view, ModelEncoding>, 4> encodings{{{"f32", ModelEncoding::f32},
+                                                                                          {"f16", ModelEncoding::f16},
+                                                                                          {"int8", ModelEncoding::int8},
+                                                                                          {"int4", ModelEncoding::int4}}};
+    reader.choice<ModelEncoding>("averaging.encoding", averaging.encoding, encodings);
 }
 
 void set_defaults(Config& config, const std::filesystem::path& base, const ConfigEnvironment& environment) {

@@ -14,6 +14,8 @@
 
 #include "learner/csv.hpp"
 #include "learner/learner.hpp"
+#include "protocol/averaging/sample_marks.hpp"
+#include "protocol/encoding/model_encoding.hpp"
 #include "protocol/types.hpp"
 
 namespace parley::daemon {
@@ -100,6 +102,8 @@ struct TrainingSettings {
 struct AveragingSettings {
     double divergence_threshold = 0.7;  // Delta, of squared distances
     std::uint32_t check_period = 1;     // batches between two checks of the local condition
+    Weighting weighting = Weighting::samples;
+    ModelEncoding encoding = ModelEncoding::f32;
 };
 
 struct Config {

@@ -46,6 +46,8 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .known = recovered.known,
             .boot = drawn(),
             .divergence_threshold = config.averaging.divergence_threshold,
+            .weighting = config.averaging.weighting,
+            .encoding = config.averaging.encoding,
             .parameter_count = recovered.initial_model->size(),
             .model_count = recovered.learner.parameter_count(),
             .initial_model = recovered.initial_model,
@@ -107,7 +109,8 @@ std::expected<std::unique_ptr<Driver>, ExitReason> Driver::create(asio::io_conte
             [self](const PeerId& id, swim::Transport via, std::span<const std::byte> bytes) {
                 self->receive_packet(id, via, bytes);
             },
-        .objection = [self](const PeerId& id) { return self->objection(id); }};
+        .objection = [self](const PeerId& id) { return self->objection(id); },
+        .bases = [self] { return self->peer_.bases(); }};
     auto opened = Link::create(io, std::move(link), handlers, logger, driver->clock_);
     if (!opened) return std::unexpected(ExitReason{exit_network, opened.error().message});
     driver->link_ = std::move(*opened);
@@ -126,7 +129,7 @@ Driver::Driver(asio::io_context& io, const Config& config, Recovered recovered, 
       parameter_count_(recovered.learner.parameter_count()),
       state_(std::move(recovered.state)),
       peer_(std::move(peer)),
-      trainer_(std::move(recovered.learner), trainer_config(config), recovered.persisted.applied,
+      trainer_(std::move(recovered.learner), trainer_config(config), recovered.persisted.applied, std::move(recovered.marks),
                recovered.reference, [this] { asio::post(io_, [this] { take_news(); }); }),
       feed_(std::move(feed)),
       storage_worker_(io),
@@ -324,7 +327,7 @@ void Driver::handle(TrainerReport report) {
 void Driver::handle_event(SnapshotTaken& event) {
     store_checkpoint(event.checkpoint, [this, snapshot = event.snapshot] {
         if constexpr (faults::compiled_in) faults::snapshot_durable(peer_);
-        give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot.round, snapshot.model); });
+        give([&](Peer& peer, Instant now) { peer.snapshot_durable(now, snapshot); });
     });
 }
 
@@ -349,7 +352,7 @@ void Driver::store_checkpoint(std::shared_ptr<const Checkpoint> checkpoint, std:
     ++history_.storage_writes;
     storage_worker_.submit(
         [store = state_.checkpoints, model = model_description_, checkpoint] {
-            return store.write(model, checkpoint->learner, checkpoint->applied);
+            return store.write(model, checkpoint->learner, checkpoint->applied, checkpoint->marks);
         },
         [this, checkpoint, then = std::move(then)](const StorageResult<void>& written) {
             if (stopped_) return;

@@ -284,7 +284,7 @@ void Link::send_held(const PeerId& to) {
 // --- in ---------------------------------------------------------------------------------------------------
 
 ModelExpectation Link::expectation() const {
-    return {config_.parameter_count, model_hash};
+    return {config_.parameter_count, model_hash, handlers_.bases ? handlers_.bases() : std::vector<NamedModel>{}};
 }
 
 void Link::received(const PeerId& id, net::Channel channel, net::Bytes bytes) {

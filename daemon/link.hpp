@@ -46,6 +46,8 @@ struct LinkHandlers {
     std::function<void(const PeerId&, swim::Transport via, std::span<const std::byte> bytes)> on_packet;
     // Why this peer, which holds the secret, is not let in; nothing when it is. May be empty: see LinkConfig::voters.
     std::function<std::optional<std::string>(const PeerId&)> objection{};
+    // Models that a difference which arrives may be to. May be empty: none.
+    std::function<std::vector<NamedModel>()> bases{};
 };
 
 class Link {

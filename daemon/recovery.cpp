@@ -80,6 +80,7 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
     if (!opened) return ends_with(opened.error());
     auto loaded = restore(*learner, opened->state.checkpoints);
     if (!loaded) return ends_with(loaded.error());
+    SampleMarks marks = loaded->checkpoint ? loaded->checkpoint->marks : SampleMarks{};
     AppliedState applied = loaded->checkpoint ? loaded->checkpoint->applied : AppliedState{};
     const std::uint64_t last_record = opened->base.index.value + opened->records.size();
     if (applied.applied.value > last_record)
@@ -106,6 +107,7 @@ std::expected<Recovered, ExitReason> recover(const Config& config) {
                      .secret = std::move(*secret),
                      .voters = std::move(*voters),
                      .learner = std::move(*learner),
+                     .marks = std::move(marks),
                      .push_queue = std::move(source->push_queue),
                      .initial_model = std::move(initial),
                      .reference = std::move(*reference),

@@ -22,6 +22,7 @@ struct Recovered {
     net::ClusterSecret secret;
     std::vector<PeerId> voters;  // self included, in the order of PeerId
     learner::Learner learner;    // restored from the checkpoint
+    SampleMarks marks;
     std::shared_ptr<learner::PushQueue> push_queue;  // of source = "push"; else null
     SharedModel initial_model;   // the first reference
     SharedModel reference;       // in force at persisted.applied

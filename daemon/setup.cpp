@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "daemon/toml_text.hpp"
 #include "net/hash.hpp"
 #include "protocol/limits.hpp"
 
@@ -66,6 +67,14 @@ Result<learner::Network> make_network(const Config& config) {
     return from_learner(learner::Network::create(model_spec(config.model, *shape)));
 }
 
+std::vector<SharedSetting> shared_settings(const Config& config) {
+    const AveragingSettings& averaging = config.averaging;
+    return {{"averaging.divergence_threshold", real_text(averaging.divergence_threshold)},
+            {"averaging.check_period", std::to_string(averaging.check_period)},
+            {"averaging.weighting", weighting_name(averaging.weighting)},
+            {"cluster.profile", timing_profile_name(config.cluster.profile)}};
+}
+
 Hello make_hello(const Config& config, const std::string& model_description, const SharedModel& initial_model,
                  const std::vector<PeerId>& voters) {
     std::vector<std::byte> identity(model_description.size() + sizeof(ModelHash::bytes));
@@ -78,8 +87,7 @@ Hello make_hello(const Config& config, const std::string& model_description, con
             .fingerprint = hash_of(identity),
             .model = (config.model.layers.empty() ? config.model.preset : "layers") + ", " + std::to_string(initial_model->size()) + " parameters",
             .founders = hash_of(std::as_bytes(ids)),
-            .divergence_threshold = config.averaging.divergence_threshold,
-            .check_period = config.averaging.check_period};
+            .settings = shared_settings(config)};
 }
 
 }  // namespace parley::daemon

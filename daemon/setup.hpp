@@ -28,6 +28,8 @@ learner::LossKind loss_of(const Config& config, learner::Target target);
 Result<learner::Network> make_network(const Config& config);
 
 // voters: in the order of PeerId.
+// What peers that average with one another have to agree on beside the model.
+std::vector<SharedSetting> shared_settings(const Config& config);
 Hello make_hello(const Config& config, const std::string& model_description, const SharedModel& initial_model,
                  const std::vector<PeerId>& voters);
 

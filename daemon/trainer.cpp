@@ -49,11 +49,12 @@ const char* training_state_name(TrainingState state) {
     return "unknown";
 }
 
-Trainer::Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SharedModel reference,
+Trainer::Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SampleMarks marks, SharedModel reference,
                  std::function<void()> wake)
     : learner_(std::move(learner)),
       config_(config),
       applied_(std::move(applied)),
+      marks_(std::move(marks)),
       reference_(std::move(reference)),
       wake_(std::move(wake)) {
     CHECK(config_.check_period >= 1);
@@ -197,7 +198,7 @@ void Trainer::publish(TrainerEvent event) {
 }
 
 std::shared_ptr<const Checkpoint> Trainer::copy_checkpoint() const {
-    return std::make_shared<const Checkpoint>(Checkpoint{learner_.state(), applied_});
+    return std::make_shared<const Checkpoint>(Checkpoint{learner_.state(), applied_, marks_});
 }
 
 // --- commands ---------------------------------------------------------------------------------------------
@@ -207,7 +208,9 @@ void Trainer::execute(TrainerCommand& command) {
 }
 
 void Trainer::execute_one(TakeSnapshot& command) {
-    applied_.pending = PendingSnapshot{command.round, std::make_shared<const Parameters>(learner_.exchanged())};
+    const double weight = command.since ? marks_.weight_since(*command.since, learner_.statistics().samples) : 1.0;
+    SentModel sent = encode_for_sending(learner_.exchanged(), command.base, command.encoding, command.seed);
+    applied_.pending = PendingSnapshot{command.round, std::move(sent.model), weight, std::move(sent.encoded)};
     publish(SnapshotTaken{*applied_.pending, copy_checkpoint()});
 }
 
@@ -223,6 +226,7 @@ void Trainer::execute_one(ApplyRecord& command) {
     if (!command.round.is_none() && applied_.pending && applied_.pending->round == command.round)
         applied_.pending.reset();
     applied_.applied = command.index;
+    marks_.applied(command.index, learner_.statistics().samples);
     // Both f and r may have moved: the distance that status shows and the protocol acts on is the new one.
     if (command.average || command.reference || command.adopt_reference)
         squared_distance_ = learner_.squared_distance(*reference_);

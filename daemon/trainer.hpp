@@ -98,7 +98,7 @@ class Trainer {
 public:
     // `wake` is called on the training thread when news is to be taken, once until it is; it posts a
     // take_news. `reference` is r as of `applied.applied`.
-    Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SharedModel reference,
+    Trainer(learner::Learner learner, TrainerConfig config, AppliedState applied, SampleMarks marks, SharedModel reference,
             std::function<void()> wake);
     ~Trainer();  // stops and joins
     Trainer(const Trainer&) = delete;
@@ -138,6 +138,7 @@ private:
     learner::Learner learner_;
     const TrainerConfig config_;
     AppliedState applied_;
+    SampleMarks marks_;
     SharedModel reference_;
     double squared_distance_ = 0;
     TrainingState state_ = TrainingState::training;

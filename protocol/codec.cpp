@@ -99,7 +99,7 @@ void pack(Packer& out, const HistorySnapshot& history) {
     }
 }
 
-// 1 and 3 were request_vote and append of version 1. 20 to 26 are the membership's packets, which share a stream with these.
+// 1 and 3 were request_vote and append of version 1, 6, 11 and 12 query, contribution and blob of versions 1 to 3. 20 to 26 are the membership's packets, which share a stream with these.
 struct FieldWriter {
     Packer& out;
 
@@ -173,10 +173,11 @@ struct FieldWriter {
         out.pack_double(m.squared_distance);
     }
     void operator()(const Query& m) const {
-        start(6, 4);
+        start(36, 5);
         out.pack_uint64(m.term.value);
         pack(out, m.round);
         out.pack_uint64(m.base.value);
+        m.since ? out.pack_uint64(m.since->value) : out.pack_nil();
     }
     void operator()(const Abort& m) const {
         start(7, 3);
@@ -426,6 +427,25 @@ std::vector<ModelHash> read_leaves(FieldReader& in) {
     return leaves;
 }
 
+std::vector<SharedSetting> read_settings(FieldReader& in) {
+    std::vector<SharedSetting> settings;
+    const msgpack::object* array = in.array("settings");
+    if (array == nullptr) return settings;
+    FieldReader list(*array, "settings");
+    if (list.left() > 2 * limits::shared_settings_max) list.fail("length");
+    while (list.left() != 0) {
+        std::string name = list.text("name", limits::name_bytes_max);
+        settings.push_back({std::move(name), list.text("value", limits::name_bytes_max)});
+    }
+    in.absorb(list.finish());
+    return settings;
+}
+
+std::optional<LogIndex> read_since(FieldReader& in) {
+    if (in.take_nil()) return std::nullopt;
+    return LogIndex{in.unsigned_number("since")};
+}
+
 // Braced initialisation evaluates left to right: the fields are read in wire order.
 std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
     const auto term = [&in] { return Term{in.unsigned_number("term")}; };
@@ -435,7 +455,6 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
         case 2: return VoteReply{term(), in.boolean("granted"), disk()};
         case 4: return AppendReply{term(), in.boolean("accepted"), index("match"), disk()};
         case 5: return ViolationNotice{index("applied"), in.magnitude("squared_distance")};
-        case 6: return Query{term(), in.round("round"), index("base")};
         case 7: return Abort{term(), in.round("round")};
         case 8: return Ready{term(), in.round("round")};
         case 9: return FetchBlob{ModelHash{in.bytes32("hash")}};
@@ -448,7 +467,7 @@ std::optional<Message> read_control(std::uint64_t number, FieldReader& in) {
             return RequestVote{term(), index("last_index"), Term{in.unsigned_number("last_term")},
                                in.boolean("is_transfer"), disk()};
         case 18: return read_append(in);
-
+        case 36: return Query{term(), in.round("round"), index("base"), read_since(in)};
         case 27: return ChangeMembers{read_members(in), index("known")};
         case 28: return FetchLeaves{ModelHash{in.bytes32("hash")}};
         case 29: return BlobLeaves{ModelHash{in.bytes32("hash")}, read_leaves(in)};
@@ -494,15 +513,19 @@ Result<Message> decode(std::span<const std::byte> bytes, const ModelExpectation&
 Bytes encode(const Hello& hello) {
     msgpack::sbuffer buffer;
     Packer out(buffer);
-    out.pack_array(8);
+    out.pack_array(7);
     out.pack_uint32(hello.protocol_version);
     pack(out, hello.name);
     out.pack_uint16(hello.port);
     pack(out, hello.fingerprint.bytes);
     pack(out, hello.model);
     pack(out, hello.founders.bytes);
-    out.pack_double(hello.divergence_threshold);
-    out.pack_uint64(hello.check_period);
+    CHECK(hello.settings.size() <= limits::shared_settings_max);
+    out.pack_array(static_cast<std::uint32_t>(hello.settings.size() * 2));
+    for (const SharedSetting& setting : hello.settings) {
+        pack(out, setting.name);
+        pack(out, setting.value);
+    }
     return to_bytes(buffer);
 }
 
@@ -522,9 +545,8 @@ Result<Hello> decode_hello(std::span<const std::byte> bytes) {
     hello.port = static_cast<std::uint16_t>(port);
     hello.fingerprint.bytes = in.bytes32("fingerprint");
     hello.model = in.text("model", limits::description_bytes_max);
-    hello.founders.bytes = in.bytes32("voters");
-    hello.divergence_threshold = in.magnitude("divergence_threshold");
-    hello.check_period = in.unsigned_number("check_period");
+    hello.founders.bytes = in.bytes32("founders");
+    hello.settings = read_settings(in);
     if (const auto error = in.finish()) return std::unexpected(*error);
     return hello;
 }

@@ -20,6 +20,7 @@ Bytes encode(const Message& message, const HashTree& hash);
 struct ModelExpectation {
     std::size_t parameter_count = 0;
     HashTree hash;
+    std::vector<NamedModel> bases{};  // that a difference may be to
 };
 // Refuses: unknown numbers, wrong types, values out of range, trailing bytes; for models a wrong length or
 // hash and non-finite values. The error names the message and the field. A leaf with a wrong hash or such values is not

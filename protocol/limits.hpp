@@ -21,6 +21,7 @@ constexpr std::size_t leaves_max = parameters_max * 4 / leaf_bytes;  // of a mod
 constexpr std::size_t pulled_from_max = 4;           // holders that one model is pulled from at once
 constexpr std::size_t pullers_max = 4;               // that are served at once; the next is told who else holds the model
 constexpr std::size_t model_header_bytes_max = 1024;
+constexpr std::size_t shared_settings_max = 32;      // named in a hello
 constexpr std::size_t description_bytes_max = 512;   // texts of a peer that we show
 constexpr std::size_t rounds_remembered = 100;       // for `parley explain`; older ones are forgotten
 

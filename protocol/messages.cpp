@@ -1,5 +1,6 @@
 #include "protocol/messages.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace parley {
@@ -31,12 +32,12 @@ std::optional<std::string> refusal(const Hello& ours, const Hello& theirs) {
     if (ours.founders != theirs.founders)
         return "another list of founding voters: hash " + short_hash(theirs.founders) + " there, " + short_hash(ours.founders) +
                " here: [cluster] voters must name those who founded the group, in every config";
-    if (ours.divergence_threshold != theirs.divergence_threshold)
-        return "another divergence threshold: " + std::to_string(theirs.divergence_threshold) + " there, " +
-               std::to_string(ours.divergence_threshold) + " here: it must be the same in every config";
-    if (ours.check_period != theirs.check_period)
-        return "another check period: " + std::to_string(theirs.check_period) + " there, " +
-               std::to_string(ours.check_period) + " here: it must be the same in every config";
+    for (const SharedSetting& setting : ours.settings) {
+        const auto other = std::ranges::find(theirs.settings, setting.name, &SharedSetting::name);
+        if (other != theirs.settings.end() && other->value == setting.value) continue;
+        return "another " + setting.name + ": " + (other == theirs.settings.end() ? "none" : other->value) + " there, " +
+               setting.value + " here: it must be the same in every config";
+    }
     return std::nullopt;
 }
 

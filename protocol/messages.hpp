@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/encoding/encoded_model.hpp"
 #include "protocol/log/history_snapshot.hpp"
 #include "protocol/log/record.hpp"
 #include "protocol/types.hpp"
@@ -82,6 +83,7 @@ struct Query {
     Term term;
     RoundId round;
     LogIndex base;
+    std::optional<LogIndex> since{};  // whoever answers counts with its samples since this record; none: all count the same
 };
 struct Abort {
     Term term;
@@ -128,7 +130,8 @@ struct Contribution {
     Term term;
     RoundId round;
     double weight = 1.0;
-    SharedModel model;
+    SharedModel model;                   // as every receiver sees it
+    SharedEncoding encoded{};
 };
 // Bulk connection. An average, pushed to its recipients or fetched. `round` is none when it answers a fetch.
 struct Blob {
@@ -136,6 +139,7 @@ struct Blob {
     RoundId round;
     ModelHash hash;
     SharedModel model;
+    SharedEncoding encoded{};            // of a pushed average
 };
 
 // --- membership -------------------------------------------------------------------------------------
@@ -163,16 +167,22 @@ inline bool is_bulk(const Message& message) {
 
 // --- the first thing said on a connection ------------------------------------------------------------------
 
+// A line of the config that has to be the same at every peer.
+struct SharedSetting {
+    std::string name;                   // "averaging.check_period"
+    std::string value;                  // as it is written
+    bool operator==(const SharedSetting&) const = default;
+};
+
 // Opaque to net/. Both sides compare and refuse a peer with which averaging would be wrong.
 struct Hello {
-    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: a committee
+    std::uint32_t protocol_version = 4;  // 2: PreVote, transfer, references in appends, gossip; 3: hash trees; 4: a committee, weights
     std::string name;
     std::uint16_t port = 0;             // where this peer listens
     ModelHash fingerprint;              // of the model's description and its initial parameters
     std::string model;                  // for people: "mnist-cnn, 1199882 parameters"
     ModelHash founders;                 // of their sorted ids: it also says who of them had the first seats
-    double divergence_threshold = 0;
-    std::uint64_t check_period = 0;
+    std::vector<SharedSetting> settings{};
 };
 
 // Why `theirs` cannot work with `ours`: both values named, and the remedy. Nothing when it can.

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "protocol/encoding/difference.hpp"
+
 namespace parley {
 
 // A big-endian host would swap here; none of Debian's ports that we build for is one.
@@ -25,6 +27,11 @@ Parameters read_parameters(std::span<const std::byte> payload) {
 
 bool is_finite(const Parameters& parameters) {
     return std::ranges::all_of(parameters, [](float value) { return std::isfinite(value); });
+}
+
+Result<SharedModel> under_hash(Parameters model, const ModelHash& hash, const ModelExpectation& expected) {
+    if (expected.hash(model) != hash) return failure("a model whose hash is not the one it was sent under");
+    return std::make_shared<const Parameters>(std::move(model));
 }
 
 }  // namespace
@@ -49,8 +56,17 @@ Result<SharedModel> decode_model(std::span<const std::byte> payload, const Model
     Parameters model = read_parameters(payload);
     if (!is_finite(model))
         return failure("a model with a value that is not finite");
-    if (expected.hash(model) != hash) return failure("a model whose hash is not the one it was sent under");
-    return std::make_shared<const Parameters>(std::move(model));
+    return under_hash(std::move(model), hash, expected);
+}
+
+Result<SharedModel> decode_model(const EncodedModel& encoded, const ModelHash& hash, const ModelExpectation& expected) {
+    const auto base = std::ranges::find(expected.bases, encoded.base, &NamedModel::hash);
+    if (base == expected.bases.end())
+        return failure("a difference to a model that is not here, " + encoded.base.text().substr(0, 16));
+    if (base->model->size() != expected.parameter_count) return failure("a difference to a model of another length");
+    auto model = decode_difference(encoded.payload, *base->model, encoded.encoding);
+    if (!model) return std::unexpected(model.error());
+    return under_hash(*std::move(model), hash, expected);
 }
 
 }  // namespace parley

@@ -1,5 +1,5 @@
-// The payload of a model on the wire. One encoding so far: f32, little-endian, in parameter order.
-// Numbers are append-only; f16, int8 and int4 differences to a named reference have their place here.
+// The payload of a model on the wire in encoding f32: little-endian, in parameter order. The encodings that are differences
+// to a base: protocol/encoding/difference.hpp.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "protocol/codec.hpp"
+#include "protocol/encoding/model_encoding.hpp"
 #include "protocol/types.hpp"
 
 namespace parley {
-
-enum class ModelEncoding : std::uint8_t { f32 = 0 };
 
 // Appends the payload of `model` to `bytes`.
 void append_model(std::vector<std::byte>& bytes, const Parameters& model);
@@ -20,6 +19,8 @@ void append_model(std::vector<std::byte>& bytes, const Parameters& model);
 // Errors: wrong length, non-finite value, wrong hash; nothing is kept of a payload that fails.
 Result<SharedModel> decode_model(std::span<const std::byte> payload, const ModelHash& hash,
                                  const ModelExpectation& expected);
+// The same of a difference to the base that it names. Errors: also a base that is not among `expected.bases`.
+Result<SharedModel> decode_model(const EncodedModel& encoded, const ModelHash& hash, const ModelExpectation& expected);
 
 // One leaf of a model: a payload of exactly its length. `content` is its hash, none if a value is not finite.
 // Errors: wrong length, no such leaf.

@@ -63,6 +63,12 @@ public:
         if (object->type != msgpack::type::POSITIVE_INTEGER) return fail(field), 0;
         return object->via.u64;
     }
+    // Whether the next element says that there is nothing; then it is read.
+    bool take_nil() {
+        const bool is_nil = !error_ && left_ != 0 && next_->type == msgpack::type::NIL;
+        if (is_nil) take("nil");
+        return is_nil;
+    }
     bool boolean(const char* field) {
         const msgpack::object* object = take(field);
         if (object == nullptr) return false;

@@ -30,6 +30,8 @@ struct HardState {
 struct PendingSnapshot {
     RoundId round;
     SharedModel model;
+    double weight = 1.0;                 // in that round's average
+    SharedEncoding encoded{};            // as it is sent; forgotten at a restart
 };
 
 // Part of the learner's checkpoint: written in one atomic step with the weights.
@@ -89,10 +91,15 @@ struct ServeLeaf {
 using BlobCommand = std::variant<StoreBlob, LoadBlob, DropBlob, ServeBlob, ServeLeaves, ServeLeaf>;
 
 // 3. The learner, between two batches, in this order.
-// Copy f as the snapshot of `round`; write a checkpoint that holds it (weights, applied index, snapshot);
-// answer by snapshot_durable.
+// Copy f as the snapshot of `round`, rounded as its encoding does it (what that loses stays in f, and is in the next difference);
+// write a checkpoint that holds it (weights, applied index, snapshot);
+// answer by snapshot_durable, with the samples that the learner was trained on since record `since` as its weight.
 struct TakeSnapshot {
     RoundId round;
+    std::optional<LogIndex> since{};     // none: the weight is 1
+    NamedModel base{};
+    ModelEncoding encoding = ModelEncoding::f32;
+    std::uint64_t seed = 0;
 };
 // The round is over without this peer: forget the snapshot.
 struct DropSnapshot {

@@ -58,10 +58,12 @@ void Peer::Machines::receive(Instant now, const PeerId& from, const Ready& m) {
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Contribution& m) {
     if (!is_ours(m.term)) return;
-    const bool is_sound = m.model && m.model->size() == config.parameter_count && m.weight == 1.0 &&
+    const bool is_weighted = config.weighting == Weighting::samples;
+    const bool has_sound_weight = is_weighted ? m.weight >= 1 && m.weight <= SampleMarks::weight_max : m.weight == 1.0;
+    const bool is_sound = m.model && m.model->size() == config.parameter_count && has_sound_weight &&
                           std::ranges::all_of(*m.model, [](float value) { return std::isfinite(value); });
     if (is_sound) return balancer.step(now, from, m);
-    output.events.push_back(Refused{from, "contributed a model of the wrong length, with another weight than 1, or with a "
+    output.events.push_back(Refused{from, "contributed a model of the wrong length, with a weight that cannot be, or with a "
                                          "value that is not finite"});
     balancer.refuse(now, from, m.round);
 }
@@ -343,10 +345,10 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
                            Rng(config.boot)),
         .serving = BlobServing(config.timing),
         .participant = Participant({config.self, roster.full_count(), config.divergence_threshold,
-                                    config.initial_model, initial_hash, config.timing},
+                                    config.initial_model, initial_hash, config.timing, config.encoding},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
         .balancer = Balancer({config.self, roster.full_count(), roster.voters, config.divergence_threshold, config.model_count, config.hash,
-                              config.timing},
+                              config.timing, config.weighting, config.encoding},
                              next_rng()),
         .handover = Handover({config.self, config.rounds_per_term, config.timing}),
         .book = {},
@@ -429,8 +431,8 @@ void Peer::distance_measured(Instant now, LogIndex applied, double squared_dista
     machines_->pump(now);
 }
 
-void Peer::snapshot_durable(Instant now, RoundId round, SharedModel model) {
-    machines_->participant.snapshot_durable(now, round, std::move(model));
+void Peer::snapshot_durable(Instant now, PendingSnapshot snapshot) {
+    machines_->participant.snapshot_durable(now, std::move(snapshot));
     machines_->pump(now);
 }
 
@@ -527,6 +529,8 @@ std::vector<RoundStory> Peer::rounds() const {
 }
 
 const swim::Swim& Peer::membership() const { return machines_->membership.swim(); }
+
+std::vector<NamedModel> Peer::bases() const { return machines_->participant.bases(); }
 
 std::set<PeerId> Peer::awaited() const { return machines_->awaited(); }
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "protocol/averaging/round_story.hpp"
+#include "protocol/averaging/sample_marks.hpp"
 #include "protocol/hash_tree.hpp"
 #include "protocol/log/compaction.hpp"
 #include "protocol/log/record.hpp"
@@ -49,6 +50,8 @@ struct PeerConfig {
     std::vector<Known> known;            // of others than members: ignored
     std::uint64_t boot = 0;              // drawn anew at every start
     double divergence_threshold = 0.7;   // Delta, of squared distances; > 0
+    Weighting weighting = Weighting::equal;  // as coordinator
+    ModelEncoding encoding = ModelEncoding::f32;  // of contributions; averages travel in int8 where these do in int4
     std::size_t parameter_count = 0;     // of what is exchanged
     std::size_t model_count = 0;         // the first so many are the model, whose distances count; what follows is averaged
                                          // along with it (an optimizer's moments). 1 .. parameter_count
@@ -122,7 +125,7 @@ public:
     // The learner, at a check: ||f - r||^2 with every record up to `applied` in f and r.
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
     // The checkpoint with this snapshot is durable.
-    void snapshot_durable(Instant now, RoundId round, SharedModel model);
+    void snapshot_durable(Instant now, PendingSnapshot snapshot);
     // A checkpoint with every record up to `applied` in its weights is durable.
     void checkpoint_durable(Instant now, LogIndex applied);
 
@@ -138,6 +141,8 @@ public:
     // The last rounds as this peer knows them, the newest at the end.
     [[nodiscard]] std::vector<RoundStory> rounds() const;
     [[nodiscard]] const swim::Swim& membership() const;
+    // Models that a difference which arrives may be to; it needs them to be decoded.
+    [[nodiscard]] std::vector<NamedModel> bases() const;
     // Members whose answer something in here waits for; all of them are reachable.
     [[nodiscard]] std::set<PeerId> awaited() const;
     [[nodiscard]] PeerPosition position() const;

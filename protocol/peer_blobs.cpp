@@ -3,6 +3,23 @@
 
 namespace parley {
 
+// Before somebody goes: members that stay may lack an average that it alone holds. The coordinator gets a copy first, or learns
+// that nobody within reach has one. It keeps it until they have applied it.
+bool Peer::Machines::is_spared(Instant now, const PeerId& leaving) {
+    if (!history.roster().is_member(leaving)) return true;
+    bool is_spared = true;
+    for (const auto& [member, served] : history.served()) {
+        const auto applied = applied_by.find(member);
+        const bool has_applied = applied != applied_by.end() && applied->second >= served.index;
+        if (member == leaving || !history.roster().is_member(member) || has_applied) continue;
+        if (leaving == config.self) return false;  // the next coordinator sees to it
+        if (blobs.is_durable(served.hash)) continue;
+        blobs.want_durable(now, served.hash);
+        if (!blobs.is_missing_within_reach(served.hash)) is_spared = false;
+    }
+    return is_spared;
+}
+
 void Peer::Machines::receive(Instant, const PeerId& from, const FetchBlob& m) {
     if (blobs.is_durable(m.hash))
         output.blobs.push_back(ServeBlob{from, m.hash});

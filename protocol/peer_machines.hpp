@@ -97,6 +97,7 @@ struct Peer::Machines {
     void receive(Instant now, const PeerId& from, const FetchLeaf& m);
     void receive(Instant now, const PeerId& from, const BlobBusy& m);
     void receive(Instant now, const PeerId& from, const BlobLeaf& m);
+    [[nodiscard]] bool is_spared(Instant now, const PeerId& leaving);
     bool may_pull(Instant now, const PeerId& from, const ModelHash& hash);
 
     // The group: peer_members.cpp

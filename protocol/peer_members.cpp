@@ -170,7 +170,11 @@ void Peer::Machines::propose_members(Instant now) {
                 const DiskId voting = after.disk(id);
                 return holds_reference(id) && voting != DiskId{} && voting == raft.disk_of(id);
             });
+        if (change.change == Members::Change::admit) return true;
         return static_cast<std::size_t>(holders) >= after.majority();
+    };
+    const auto may_go = [&](const Members& change) {
+        return is_safe(change) && (change.change == Members::Change::admit || is_spared(now, change.member));
     };
     // Its word does not count: it is taken in anew, as it is.
     for (const PeerId& id : roster.rotation) {
@@ -181,7 +185,7 @@ void Peer::Machines::propose_members(Instant now) {
             return;
         }
     }
-    auto change = changes.next(roster, committee.has_seat_for_another(roster), is_ready, is_safe);
+    auto change = changes.next(roster, committee.has_seat_for_another(roster), is_ready, may_go);
     if (!change) change = committee.next(now, raft.term(), roster, {config.self, members_seen, is_ready, is_safe});
     if (!change) return;
     if (roster.is_joining(change->member)) change->disk = raft.disk_of(change->member);

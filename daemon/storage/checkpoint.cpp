@@ -16,7 +16,7 @@ namespace {
 
 // Weights, two moments and a snapshot of all of these, of the largest model; what the stream remembers; a little more.
 constexpr SealedFormat format{
-    .magic = "PARLEYCP", .version = 2,
+    .magic = "PARLEYCP", .version = 3,
     .bytes_max = 6 * limits::parameters_max * sizeof(float) + learner::stream_memory_bytes_max + 65536};
 
 template <class Smoothed>
@@ -33,7 +33,7 @@ void get_smoothed(ByteReader& reader, Smoothed& mean) {
 // Everything but the three large blocks, which follow in this order: weights, moments, snapshot. A snapshot that was
 // taken this moment equals the weights (and moments, when these are exchanged too) and is written as its length alone.
 FileBytes encode_fields(const std::string& model, const learner::LearnerState& learner,
-                        const AppliedState& applied) {
+                        const AppliedState& applied, const SampleMarks& marks) {
     ByteWriter writer;
     writer.put_range(model);
     writer.put(applied.applied.value);
@@ -41,6 +41,12 @@ FileBytes encode_fields(const std::string& model, const learner::LearnerState& l
     const PendingSnapshot pending = applied.pending.value_or(PendingSnapshot{});
     writer.put(pending.round.term.value);
     writer.put(pending.round.sequence);
+    writer.put(pending.weight);
+    writer.put(static_cast<std::uint64_t>(marks.marks().size()));
+    for (const SampleMarks::Mark& mark : marks.marks()) {
+        writer.put(mark.index.value);
+        writer.put(mark.samples);
+    }
     writer.put_range(learner.optimizer.kind);
     writer.put(learner.optimizer.steps);
     writer.put(learner.optimizer.moment_steps);
@@ -84,6 +90,15 @@ void decode_learner(ByteReader& reader, learner::LearnerState& learner) {
     get_smoothed(reader, statistics.absolute_error);
 }
 
+SampleMarks decode_marks(ByteReader& reader) {
+    std::vector<SampleMarks::Mark> marks(std::min<std::uint64_t>(reader.get<std::uint64_t>(), SampleMarks::marks_max + 1));
+    for (SampleMarks::Mark& mark : marks) {
+        mark.index.value = reader.get<std::uint64_t>();
+        mark.samples = reader.get<std::uint64_t>();
+    }
+    return SampleMarks(std::move(marks));
+}
+
 std::optional<Decoded> decode(ByteSpan bytes) {
     ByteReader reader(bytes);
     Decoded decoded;
@@ -94,6 +109,8 @@ std::optional<Decoded> decode(ByteSpan bytes) {
     PendingSnapshot pending;
     pending.round.term.value = reader.get<std::uint64_t>();
     pending.round.sequence = reader.get<std::uint64_t>();
+    pending.weight = reader.get<double>();
+    decoded.checkpoint.marks = decode_marks(reader);
     decode_learner(reader, decoded.checkpoint.learner);
     const std::vector<float>& weights = decoded.checkpoint.learner.parameters;
     const std::vector<float>& moments = decoded.checkpoint.learner.optimizer.slots;
@@ -188,8 +205,8 @@ StorageResult<CheckpointStore::Loaded> CheckpointStore::load(const std::string& 
 }
 
 StorageResult<void> CheckpointStore::write(const std::string& model, const learner::LearnerState& learner,
-                                           const AppliedState& applied) const {
-    const FileBytes fields = encode_fields(model, learner, applied);
+                                           const AppliedState& applied, const SampleMarks& marks) const {
+    const FileBytes fields = encode_fields(model, learner, applied, marks);
     std::vector<ByteSpan> pieces = {fields};
     std::array<std::uint64_t, 3> lengths{};
     std::size_t blocks = 0;

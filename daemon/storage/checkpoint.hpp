@@ -11,6 +11,7 @@
 
 #include "daemon/storage/files.hpp"
 #include "learner/learner.hpp"
+#include "protocol/averaging/sample_marks.hpp"
 #include "protocol/output.hpp"
 
 namespace parley::daemon {
@@ -18,6 +19,7 @@ namespace parley::daemon {
 struct Checkpoint {
     learner::LearnerState learner;  // its parameters are the weights
     AppliedState applied;
+    SampleMarks marks;
 };
 
 class CheckpointStore {
@@ -33,7 +35,7 @@ public:
     StorageResult<Loaded> load(const std::string& model) const;
     // Durable when it returns. On failure the older files are as they were. One call at a time.
     StorageResult<void> write(const std::string& model, const learner::LearnerState& learner,
-                              const AppliedState& applied) const;
+                              const AppliedState& applied, const SampleMarks& marks = {}) const;
 
 private:
     std::filesystem::path directory_;

@@ -72,7 +72,9 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     Round round;
     round.id = {*term_, ++sequence_};
     round.base = ground.history.last();
+    round.since = weights_since(ground);
     round.reference = ground.reference;
+    round.reference_hash = ground.history.reference_hash();
     round.violations = static_cast<std::uint32_t>(set.size());
     round.is_forced = ground.history.violations() + set.size() >= config_.members;
     round_ = std::move(round);
@@ -87,6 +89,15 @@ void Balancer::try_open(Instant now, const Ground& ground) {
     ask(now, round_->is_forced ? alive_ : set, round_->is_forced ? AskReason::counter : AskReason::violated);
 }
 
+// Since the oldest average that somebody in reach has last had a part in: what each has learned since then is its own.
+std::optional<LogIndex> Balancer::weights_since(const Ground& ground) const {
+    if (config_.weighting == Weighting::equal) return std::nullopt;
+    LogIndex since = ground.history.last();
+    for (const PeerId& member : ground.alive)
+        since = std::min(since, ground.history.last_served(member));
+    return since;
+}
+
 void Balancer::ask(Instant now, const std::set<PeerId>& members, AskReason reason) {
     CHECK(round_ && round_->stage == Stage::collect);
     round_->stage_started = now;
@@ -97,7 +108,7 @@ void Balancer::ask(Instant now, const std::set<PeerId>& members, AskReason reaso
         round_->asked.insert(member);
         story().asked[member].at = now;
         notices_.erase(member);
-        send(member, Query{*term_, round_->id, round_->base});
+        send(member, Query{*term_, round_->id, round_->base, round_->since});
     }
 }
 
@@ -114,7 +125,7 @@ void Balancer::step(Instant now, const PeerId& from, const Contribution& message
     if (!round_ || round_->stage != Stage::collect || message.round != round_->id) return;
     if (!round_->asked.contains(from)) return;
     round_->lost.erase(from);
-    if (from != config_.self) story().bytes_received += message.model->size() * sizeof(float);
+    if (from != config_.self) story().bytes_received += bytes_of(message.model, message.encoded);
     if (round_->answers.try_emplace(from, Answer{message.weight, message.model}).second) {
         RoundAtCoordinator::Asked& asked = story().asked[from];
         asked.state = AnswerState::answered;
@@ -160,6 +171,18 @@ void Balancer::settle_if_complete(Instant now) {
     settle(now);
 }
 
+// What everybody moves to is what everybody decodes. An error of it is in all models at once and nobody's to feed back, so the
+// average has twice the bits of an int4 contribution.
+SentModel Balancer::average_of_answers() const {
+    std::vector<WeightedModel> models;
+    for (const auto& [member, answer] : round_->answers)
+        models.push_back({answer.weight, answer.model});
+    const ModelEncoding encoding = config_.encoding == ModelEncoding::int4 ? ModelEncoding::int8 : config_.encoding;
+    // Another seed for each set that this round tries, and not that of our own contribution.
+    const std::uint64_t seed = rounding_seed(round_->id, config_.self) + models.size();
+    return encode_for_sending(weighted_mean(models), {round_->reference_hash, round_->reference}, encoding, seed);
+}
+
 // Everybody who was asked has answered or is given up: average, augment, or drop the round.
 void Balancer::settle(Instant now) {
     Round& round = *round_;
@@ -169,20 +192,17 @@ void Balancer::settle(Instant now) {
     const bool is_everybody = candidates.empty() || round.is_forced;
     if (round.answers.empty()) return candidates.empty() ? fail(now, "nobody answered") : augment(now, candidates, AskReason::too_few);
 
-    std::vector<WeightedModel> models;
-    for (const auto& [member, answer] : round.answers)
-        models.push_back({answer.weight, answer.model});
-    Parameters mean = weighted_mean(models);
+    const SentModel mean = average_of_answers();
     const auto model_of = [this](const Parameters& exchanged) { return std::span(exchanged).first(config_.model_count); };
-    const double distance = squared_distance(model_of(mean), model_of(*round.reference));
+    const double distance = squared_distance(model_of(*mean.model), model_of(*round.reference));
     story().steps.back().mean_distance = distance;
     const bool is_near = distance <= config_.divergence_threshold;
     const bool is_group = round.answers.size() >= 2 || config_.members == 1;
     // Of a group with a committee the living may be few: most of them are asked for, and never fewer than decide.
     const bool is_whole = is_everybody && round.answers.size() >= majority() && round.answers.size() * 2 > alive_.size();
     if (is_group && is_whole && (round.is_forced || round.lost.empty() || !is_near))
-        return reduce(now, std::move(mean), true);
-    if (is_group && is_near && !round.is_forced) return reduce(now, std::move(mean), false);
+        return reduce(now, mean, true);
+    if (is_group && is_near && !round.is_forced) return reduce(now, mean, false);
     if (!is_everybody) return augment(now, candidates, is_near ? AskReason::too_few : AskReason::far);
     fail(now, is_group ? "too few answered for a full synchronisation" : "fewer than two members answered");
 }
@@ -196,15 +216,14 @@ void Balancer::augment(Instant now, const std::vector<PeerId>& candidates, AskRe
 
 // --- REDUCE and PROPOSE -----------------------------------------------------------------------------------
 
-void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
+void Balancer::reduce(Instant now, const SentModel& mean, bool is_full) {
     Round& round = *round_;
-    const auto model = std::make_shared<const Parameters>(std::move(mean));
     round.stage = Stage::reduce;
     round.stage_started = now;
     round.deadline = now + reduce_deadline_.current();
     round.repeat_due.reset();
     round.is_full = is_full;
-    round.average = {round.id, {}, round.violations, config_.hash(*model)};
+    round.average = {round.id, {}, round.violations, config_.hash(*mean.model)};
     RoundAtCoordinator& seen = story();
     seen.averaged = now;
     seen.is_full = is_full;
@@ -219,8 +238,8 @@ void Balancer::reduce(Instant now, Parameters mean, bool is_full) {
     std::erase_if(recipients, [this](const PeerId& id) { return !alive_.contains(id); });
     if (!is_stored(recipients)) return fail(now, "those who should store the average are gone");
     for (const PeerId& recipient : recipients) {
-        if (recipient != config_.self) seen.bytes_sent += model->size() * sizeof(float);
-        send(recipient, Blob{*term_, round.id, round.average.hash, model});
+        if (recipient != config_.self) seen.bytes_sent += bytes_of(mean.model, mean.encoded);
+        send(recipient, Blob{*term_, round.id, round.average.hash, mean.model, mean.encoded});
     }
     round.storing = std::move(recipients);
 }
@@ -277,7 +296,7 @@ void Balancer::fail(Instant now, const std::string& reason) {
 void Balancer::repeat_queries() {
     round_->repeat_due.reset();
     for (const PeerId& member : silent())
-        send(member, Query{*term_, round_->id, round_->base});
+        send(member, Query{*term_, round_->id, round_->base, round_->since});
 }
 
 void Balancer::advance(Instant now) {

@@ -18,6 +18,7 @@
 
 #include "protocol/averaging/learned_deadline.hpp"
 #include "protocol/averaging/round_story.hpp"
+#include "protocol/averaging/sample_marks.hpp"
 #include "protocol/hash_tree.hpp"
 #include "protocol/log/history.hpp"
 #include "protocol/messages.hpp"
@@ -37,6 +38,8 @@ public:
         std::size_t model_count = 0;  // see PeerConfig
         HashTree hash;
         Timing timing;
+        Weighting weighting = Weighting::equal;
+        ModelEncoding encoding = ModelEncoding::f32;  // of contributions; an average has at least int8
     };
     // What a round stands on: every record up to `base` is applied here, `reference` is in force.
     struct Ground {
@@ -90,10 +93,13 @@ private:
         double weight = 1.0;
         SharedModel model;
     };
+    [[nodiscard]] SentModel average_of_answers() const;
     struct Round {
         RoundId id;
         LogIndex base;
+        std::optional<LogIndex> since;      // see Query
         SharedModel reference;
+        ModelHash reference_hash;
         bool is_forced = false;             // the violation counter asks for everybody
         std::uint32_t violations = 0;
         Stage stage = Stage::collect;
@@ -110,11 +116,12 @@ private:
         std::set<PeerId> ready;
     };
 
+    [[nodiscard]] std::optional<LogIndex> weights_since(const Ground& ground) const;
     void ask(Instant now, const std::set<PeerId>& members, AskReason reason);
     void settle_if_complete(Instant now);
     void settle(Instant now);
     void augment(Instant now, const std::vector<PeerId>& candidates, AskReason reason);
-    void reduce(Instant now, Parameters mean, bool is_full);
+    void reduce(Instant now, const SentModel& mean, bool is_full);
     void fail(Instant now, const std::string& reason);
     void give_up(Instant now, const PeerId& member, AnswerState why);
     void abandon();

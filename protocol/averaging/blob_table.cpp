@@ -118,6 +118,12 @@ bool BlobTable::is_lost(Instant now, const ModelHash& hash, std::size_t other_me
     return is_majority && now - fetch.since >= holder_patience_ && std::ranges::all_of(holders_, lacks_it);
 }
 
+bool BlobTable::is_missing_within_reach(const ModelHash& hash) const {
+    const auto found = fetches_.find(hash);
+    const auto lacks_it = [&](const PeerId& holder) { return found->second.missing_at.contains(holder); };
+    return found != fetches_.end() && std::ranges::all_of(holders_, lacks_it);
+}
+
 void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {
     const bool is_anybody_back = !std::ranges::includes(holders_, holders);
     holders_ = holders;

@@ -56,6 +56,8 @@ public:
     // us, and those who have not answered have been away for long, for a holder may never come back. What somebody else than a
     // voter lacks says nothing of who holds it.
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter = true);
+    // Every holder that can be asked has said so.
+    [[nodiscard]] bool is_missing_within_reach(const ModelHash& hash) const;
     [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_members) const;
 
     // Sends due fetches, to `holders` (sorted).

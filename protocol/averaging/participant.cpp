@@ -76,17 +76,19 @@ void Participant::accept(Instant now, const Asked& asked) {
     highest_round_ = asked.query.round;
     output_.highest_round_changed = true;
     answering_ = asked;
-    output_.learner.push_back(TakeSnapshot{asked.query.round});
+    output_.learner.push_back(TakeSnapshot{asked.query.round, asked.query.since, {reference_hash_, reference_}, config_.encoding,
+                                           rounding_seed(asked.query.round, config_.self)});
 }
 
-void Participant::snapshot_durable(Instant now, RoundId round, SharedModel model) {
+void Participant::snapshot_durable(Instant now, PendingSnapshot snapshot) {
+    const RoundId round = snapshot.round;
     if (!answering_ || answering_->query.round != round || pending_) return;  // dropped meanwhile
-    if (!std::ranges::all_of(*model, [](float value) { return std::isfinite(value); })) {
+    if (!std::ranges::all_of(*snapshot.model, [](float value) { return std::isfinite(value); })) {
         output_.alarms.push_back({"our model has values that are not finite: it takes part in no round"});
         output_.sends.push_back({answering_->coordinator, Abort{round.term, round}});
         return drop_snapshot(now, "the model has values that are not finite");
     }
-    pending_ = PendingSnapshot{round, std::move(model)};
+    pending_ = std::move(snapshot);
     contribute(now);
 }
 
@@ -95,8 +97,9 @@ void Participant::contribute(Instant now) {
     RoundAtMember& seen = stories_.at(query.round);
     if (!seen.contributed) seen.contributed = now;
     ++seen.contributions;
-    if (answering_->coordinator != config_.self) seen.bytes_sent += pending_->model->size() * sizeof(float);
-    output_.sends.push_back({answering_->coordinator, Contribution{query.term, query.round, 1.0, pending_->model}});
+    if (answering_->coordinator != config_.self) seen.bytes_sent += bytes_of(pending_->model, pending_->encoded);
+    output_.sends.push_back({answering_->coordinator,
+                             Contribution{query.term, query.round, pending_->weight, pending_->model, pending_->encoded}});
 }
 
 void Participant::step(Instant now, const Abort& message) {
@@ -151,7 +154,7 @@ void Participant::average_arrived(Instant now, const PeerId& from, const Blob& b
     }
     if (seen == nullptr) return;
     if (!seen->average_received) seen->average_received = now;
-    if (from != config_.self) seen->bytes_received += blob.model->size() * sizeof(float);
+    if (from != config_.self) seen->bytes_received += bytes_of(blob.model, blob.encoded);
 }
 
 // --- applying ---------------------------------------------------------------------------------------------
@@ -253,9 +256,17 @@ void Participant::renew_reference(Instant now, const History& history, BlobTable
 
 void Participant::set_reference(const History& history, LogIndex version, SharedModel model) {
     CHECK(version == history.reference() && model != nullptr);
+    if (reference_ != nullptr && reference_ != model) reference_before_ = {reference_hash_, reference_};
     reference_ = std::move(model);
     reference_version_ = version;
     reference_hash_ = history.reference_hash();
+}
+
+std::vector<NamedModel> Participant::bases() const {
+    std::vector<NamedModel> bases;
+    if (reference_ != nullptr) bases.push_back({reference_hash_, reference_});
+    if (reference_before_.model != nullptr) bases.push_back(reference_before_);
+    return bases;
 }
 
 void Participant::check_invariants() const {

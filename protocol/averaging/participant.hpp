@@ -30,6 +30,7 @@ public:
         SharedModel initial_model;
         ModelHash initial_hash;
         Timing timing;
+        ModelEncoding encoding = ModelEncoding::f32;  // of what this peer contributes
     };
 
     Participant(Config config, AppliedState state, RoundId highest_round, Rng rng);
@@ -43,7 +44,7 @@ public:
     // `from` is the coordinator of the current term `message.term`.
     void step(Instant now, const PeerId& from, const Query& message);
     void step(Instant now, const Abort& message);
-    void snapshot_durable(Instant now, RoundId round, SharedModel model);
+    void snapshot_durable(Instant now, PendingSnapshot snapshot);
     // An average that the blob table took: pushed by `from` in its round, or the answer to a fetch. For the story alone.
     void average_arrived(Instant now, const PeerId& from, const Blob& blob, bool is_push);
     void coordinator_changed(Instant now, Term term, std::optional<PeerId> coordinator);
@@ -59,6 +60,8 @@ public:
     [[nodiscard]] SharedModel reference() const { return reference_; }
     // Its hash; none while it is unknown.
     [[nodiscard]] const ModelHash& reference_hash() const { return reference_hash_; }
+    // What a difference that arrives may be to: this reference, and the one before.
+    [[nodiscard]] std::vector<NamedModel> bases() const;
     [[nodiscard]] LogIndex reference_version() const { return reference_version_; }
     // What was seen of the last rounds, for people.
     [[nodiscard]] const RoundsAtMember& stories() const { return stories_; }
@@ -102,6 +105,7 @@ private:
     LogIndex applied_;
     SharedModel reference_;
     ModelHash reference_hash_;
+    NamedModel reference_before_;
     LogIndex reference_version_;
     bool is_fenced_ = false;
     bool must_begin_ = false;

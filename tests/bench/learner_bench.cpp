@@ -13,7 +13,9 @@
 
 #include "learner/kernels/kernels.hpp"
 #include "learner/learner.hpp"
+#include "protocol/averaging/aggregators.hpp"
 #include "protocol/averaging/arithmetic.hpp"
+#include "protocol/encoding/difference.hpp"
 #include "tests/bench/reference.hpp"
 #include "tests/bench/support.hpp"
 #include "tests/learner/support.hpp"
@@ -198,6 +200,74 @@ void protocol_weighted_mean_new(benchmark::State& state) {
     });
 }
 
+// --- differences and aggregates ---------------------------------------------------------------------------
+
+// A model that moved a little, as training moves it: one block of 128 in ten is the base itself.
+const Parameters& moved(const Parameters& base) {
+    static std::map<const Parameters*, Parameters> kept;
+    Parameters& model = kept[&base];
+    if (!model.empty()) return model;
+    model = test::random_values(base.size(), 99);
+    for (std::size_t i = 0; i < base.size(); ++i)
+        model[i] = i / 128 % 10 == 9 ? base[i] : base[i] + 0.01F * model[i];
+    return model;
+}
+
+// Floats of the model a second, beside a copy of them. The payload or the decoded model is a new block each time.
+void whole_differences(benchmark::State& state, const std::function<void(const Parameters&, const Parameters&)>& run) {
+    const Parameters& base = *blocks_of(static_cast<std::size_t>(state.range(0)) << 18)[0];
+    const Parameters& model = moved(base);
+    const auto bytes = static_cast<double>(base.size() * sizeof(float));
+    Parameters copy(base.size());
+    const Measured copying{bytes, [&] {
+                               std::ranges::copy(model, copy.begin());
+                               benchmark::DoNotOptimize(copy.data());
+                               benchmark::ClobberMemory();
+                           }};
+    compare(state, {bytes, [&] { run(model, base); }}, copying, "G/s", 0);
+}
+
+void encode(benchmark::State& state) {
+    const auto encoding = static_cast<ModelEncoding>(state.range(1));
+    whole_differences(state, [encoding](const Parameters& model, const Parameters& base) {
+        benchmark::DoNotOptimize(encode_difference(model, base, encoding, 1));
+    });
+}
+
+void encode_and_decode(benchmark::State& state) {
+    const auto encoding = static_cast<ModelEncoding>(state.range(1));
+    whole_differences(state, [encoding](const Parameters& model, const Parameters& base) {
+        benchmark::DoNotOptimize(encode_and_decode_difference(model, base, encoding, 1));
+    });
+}
+
+void decode(benchmark::State& state) {
+    const auto encoding = static_cast<ModelEncoding>(state.range(1));
+    std::vector<std::byte> payload;
+    whole_differences(state, [&](const Parameters& model, const Parameters& base) {
+        if (payload.empty()) payload = encode_difference(model, base, encoding, 1);
+        benchmark::DoNotOptimize(decode_difference(payload, base, encoding));
+    });
+}
+
+// Ten models, two of them far away, beside their plain mean.
+void protocol_aggregate(benchmark::State& state) {
+    const Parameters base = test::random_values(static_cast<std::size_t>(state.range(0)) << 18, 1);
+    std::vector<WeightedModel> models;
+    for (std::size_t i = 0; i < 10; ++i) {
+        Parameters model = test::random_values(base.size(), 2 + i);
+        for (std::size_t k = 0; k < base.size(); ++k)
+            model[k] = i < 2 ? -10 * base[k] : base[k] + 0.01F * model[k];
+        models.push_back({1.0, std::make_shared<const Parameters>(std::move(model))});
+    }
+    Aggregation config;
+    config.aggregator = static_cast<Aggregator>(state.range(1));
+    if (state.range(2) != 0) config.clip_distance = 1.0;
+    const double bytes = 11.0 * static_cast<double>(base.size() * sizeof(float));
+    compare(state, {bytes, [&] { benchmark::DoNotOptimize(aggregate(config, models, base)); }},
+            {bytes, [&] { benchmark::DoNotOptimize(weighted_mean(models)); }}, "G/s", 0);
+}
+
 void register_all() {
     const auto add = [](const char* name, auto function) {
         return benchmark::RegisterBenchmark(name, function)->UseManualTime()->Unit(benchmark::kMillisecond);
@@ -214,6 +284,11 @@ void register_all() {
         ->ArgNames({"MiB", "models"})->ArgsProduct({{small, model, large}, {2, 5}});
     add("protocol_weighted_mean_new", protocol_weighted_mean_new)
         ->ArgNames({"MiB", "models"})->ArgsProduct({{model, large}, {2, 5}});
+    for (auto* const registered : {add("encode", encode), add("decode", decode), add("encode_and_decode", encode_and_decode)})
+        registered->ArgNames({"MiB", "encoding"})->ArgsProduct({{model, large}, {0, 1, 2, 3}});
+    add("protocol_aggregate", protocol_aggregate)
+        ->ArgNames({"MiB", "aggregator", "clipping"})
+        ->ArgsProduct({{model}, {0, 1, 2, 3}, {0, 1}});
 }
 
 }  // namespace

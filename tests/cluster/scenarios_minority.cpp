@@ -16,6 +16,8 @@ constexpr std::size_t peers = 5;
 constexpr double heal_seconds_goal = 15;
 constexpr double heal_seconds_max = 120;
 constexpr double batches_per_second = 50;
+constexpr double weight_min = 0.5;  // of one of the two, in units of the others of its average
+constexpr double weight_max = 2;
 constexpr std::chrono::milliseconds answer_time_max{2000};
 
 struct Side {
@@ -54,14 +56,26 @@ bool is_one_group(const Cluster& cluster) {
     return references.size() == 1 && coordinators.size() == 1;
 }
 
-// Whether an average that was decided after record `commit` has this member's model in it, by what it knows itself.
-bool has_contributed(Cluster& cluster, std::size_t member, std::uint64_t commit) {
+// What this member counted for in the first average after record `commit` that it had a part in, by what it knows itself: 1 is as
+// much as the others of that average in the mean. None: it had no part in any.
+std::optional<double> relative_weight(Cluster& cluster, std::size_t member, std::uint64_t commit) {
     const auto told = daemon::ask_json(cluster.peer(member).config.peer.control_socket, "/rounds?last=100", answer_time_max);
-    if (!told) return false;
-    return std::ranges::any_of(told->at("rounds"), [&](const json& round) {
-        if (!round.at("index").is_number() || round.at("index").get<std::uint64_t>() <= commit) return false;
-        return std::ranges::any_of(round.at("weights"), [&](const json& weight) { return weight.at("id") == told->at("self"); });
-    });
+    if (!told) return std::nullopt;
+    std::optional<std::pair<std::uint64_t, double>> first;
+    for (const json& round : told->at("rounds")) {
+        if (!round.at("index").is_number()) continue;
+        const auto index = round.at("index").get<std::uint64_t>();
+        if (index <= commit || (first && first->first <= index)) continue;
+        double own = 0;
+        double sum = 0;
+        for (const json& share : round.at("weights")) {
+            sum += share.at("weight").get<double>();
+            if (share.at("id") == told->at("self")) own = share.at("weight").get<double>();
+        }
+        const auto others = static_cast<double>(round.at("weights").size()) - 1;
+        if (own > 0 && others > 0) first = {index, own * others / (sum - own)};
+    }
+    return first ? std::optional(first->second) : std::nullopt;
 }
 
 Row minority_row(Namespaces& network, Cluster& cluster, double seconds, Report& report) {
@@ -94,17 +108,26 @@ Row minority_row(Namespaces& network, Cluster& cluster, double seconds, Report& 
     const bool is_one = cluster.poll_until(heal_seconds_max, [&] { return is_one_group(cluster); });
     const double one_at = now();
     const bool is_in = cluster.poll_until(heal_seconds_max, [&] {
-        return std::ranges::all_of(few.members, [&](std::size_t member) { return has_contributed(cluster, member, many.commit); });
+        return std::ranges::all_of(few.members, [&](std::size_t member) { return relative_weight(cluster, member, many.commit).has_value(); });
     });
     const double in_at = now();
+    json weights = json::array();
+    bool is_fair = is_in;
+    for (const std::size_t member : few.members) {
+        const double weight = relative_weight(cluster, member, many.commit).value_or(0);
+        weights.push_back(weight);
+        is_fair = is_fair && weight > weight_min && weight < weight_max;
+    }
     report.claim(is_one && one_at - healed_at <= heal_seconds_goal,
                  fmt::format("one reference within {} s of the healing", heal_seconds_goal));
     report.claim(is_in, "what the two have learned is in an average");
+    report.claim(is_fair, "each of the two counts for about as much as one of the three, for all train at one rate");
     return {{"apart s", seconds},
             {"two: no majority after, s", is_said ? json(said_at - split_at) : json()},
             {"two: samples", few.samples - few_before.samples},
             {"three: samples", many.samples - many_before.samples},
             {"three: rounds", many.rounds - many_before.rounds},
+            {"two: weights, others 1", weights},
             {"one reference, s", is_one ? json(one_at - healed_at) : json()},
             {"both in an average, s", is_in ? json(in_at - healed_at) : json()}};
 }

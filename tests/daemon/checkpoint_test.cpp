@@ -16,9 +16,11 @@ const std::string model_name = "mlp 3-2";
 AppliedState applied_state(std::uint64_t index, bool pending) {
     AppliedState applied;
     applied.applied = LogIndex{index};
-    if (pending) applied.pending = PendingSnapshot{RoundId{Term{3}, 4}, model_of({7, 8, 9})};
+    if (pending) applied.pending = PendingSnapshot{RoundId{Term{3}, 4}, model_of({7, 8, 9}), 40};
     return applied;
 }
+
+const SampleMarks marks({{LogIndex{2}, 10}, {LogIndex{4}, 25}});
 
 CheckpointStore::Loaded load(const TemporaryDirectory& directory) {
     auto loaded = CheckpointStore(directory.path()).load(model_name);
@@ -29,7 +31,7 @@ CheckpointStore::Loaded load(const TemporaryDirectory& directory) {
 void write(const TemporaryDirectory& directory, float first, bool pending = false) {
     BOOST_REQUIRE(CheckpointStore(directory.path())
                       .write(model_name, learner_state(first),
-                             applied_state(static_cast<std::uint64_t>(first), pending)));
+                             applied_state(static_cast<std::uint64_t>(first), pending), marks));
 }
 
 void check_equal(const learner::LearnerState& a, const learner::LearnerState& b) {
@@ -57,10 +59,12 @@ BOOST_AUTO_TEST_CASE(all_of_it_comes_back) {
         BOOST_REQUIRE(loaded.checkpoint.has_value());
         check_equal(loaded.checkpoint->learner, learner_state(5));
         BOOST_TEST(loaded.checkpoint->applied.applied.value == 5U);
+        BOOST_TEST((loaded.checkpoint->marks.marks() == marks.marks()));
         BOOST_REQUIRE(loaded.checkpoint->applied.pending.has_value() == pending);
         if (!pending) continue;
         BOOST_TEST((loaded.checkpoint->applied.pending->round == RoundId{Term{3}, 4}));
         BOOST_TEST((*loaded.checkpoint->applied.pending->model == Parameters{7, 8, 9}));
+        BOOST_TEST(loaded.checkpoint->applied.pending->weight == 40);
     }
 }
 

@@ -44,7 +44,7 @@ SharedModel shifted(const SharedModel& model, float by) {
 struct Bench {
     explicit Bench(learner::Learner learner, AppliedState applied = {}, std::uint64_t check_period = 1)
         : initial(parameters_of(learner)),
-          trainer(std::move(learner), {.check_period = check_period}, std::move(applied), initial, [this] {
+          trainer(std::move(learner), {.check_period = check_period}, std::move(applied), SampleMarks{}, initial, [this] {
               const std::lock_guard lock(mutex);
               ++wakes;
               changed.notify_one();
@@ -165,6 +165,51 @@ BOOST_AUTO_TEST_CASE(a_snapshot_comes_with_a_checkpoint_of_the_same_instant) {
     BOOST_TEST((taken.checkpoint->applied.pending->model == taken.snapshot.model));
     BOOST_TEST(taken.checkpoint->learner.statistics.batches > 20U);
     BOOST_TEST(taken.checkpoint->learner.stream.position.batches == taken.checkpoint->learner.statistics.batches);
+}
+
+// PAPER, Algorithm 2: the samples since a record are what this model counts for.
+BOOST_AUTO_TEST_CASE(a_snapshot_counts_for_the_samples_since_a_record) {
+    Bench bench(make_learner(0));
+    bench.trainer.start();
+    bench.take_until([&] { return bench.report && bench.report->statistics.batches > 20; });
+    bench.give(PauseTraining{});
+    bench.give(ApplyRecord{LogIndex{1}, {}, nullptr, nullptr, nullptr, false});
+    bench.take_until([&] { return bench.report && bench.report->applied == LogIndex{1}; });
+    const std::uint64_t before = bench.report->statistics.samples;
+    bench.give(ResumeTraining{});
+    bench.take_until([&] { return bench.report->statistics.samples > before; });
+    bench.give(PauseTraining{});
+    for (const std::optional<LogIndex> since : {std::optional<LogIndex>(), std::optional(LogIndex{0}), std::optional(LogIndex{1})})
+        bench.give(TakeSnapshot{round_one, since});
+    bench.take_until([&] { return bench.snapshots.size() == 3; });
+    const SnapshotTaken& last = bench.snapshots.back();
+    const auto total = last.checkpoint->learner.statistics.samples;
+    BOOST_TEST(bench.snapshots[0].snapshot.weight == 1);
+    BOOST_TEST(bench.snapshots[1].snapshot.weight == static_cast<double>(total));
+    BOOST_TEST(last.snapshot.weight == static_cast<double>(total - before));
+    BOOST_TEST(last.checkpoint->applied.pending->weight == last.snapshot.weight);
+    BOOST_TEST((last.checkpoint->marks.marks() == std::vector<SampleMarks::Mark>{{LogIndex{1}, before}}));
+}
+
+// Error feedback: what the encoding loses is still in the model after the average, and so in the next difference.
+BOOST_AUTO_TEST_CASE(what_the_encoding_of_a_snapshot_loses_stays_in_the_model) {
+    Bench bench(make_learner(0));
+    const SharedModel reference = bench.initial;
+    bench.trainer.start();
+    bench.take_until([&] { return bench.report && bench.report->statistics.batches > 20; });
+    bench.give(PauseTraining{});
+    bench.give(TakeSnapshot{round_one, {}, {{}, reference}, ModelEncoding::int4, 3});
+    bench.take_until([&] { return !bench.snapshots.empty(); });
+    const PendingSnapshot snapshot = bench.snapshots.front().snapshot;
+    const Parameters before = bench.snapshots.front().checkpoint->learner.parameters;
+    BOOST_REQUIRE(snapshot.encoded != nullptr);
+    BOOST_TEST((*snapshot.model != before));
+    bench.give(ApplyRecord{LogIndex{1}, round_one, reference, snapshot.model, nullptr, false});
+    bench.give(TakeCheckpoint{});
+    bench.take_until([&] { return !bench.checkpoints.empty(); });
+    const Parameters& after = bench.checkpoints.front().checkpoint->learner.parameters;
+    for (std::size_t i = 0; i < after.size(); ++i)
+        BOOST_TEST(std::abs(after[i] - ((*reference)[i] + (before[i] - (*snapshot.model)[i]))) < 1e-5);
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_holds_the_pending_snapshot_until_it_is_dropped_or_applied) {

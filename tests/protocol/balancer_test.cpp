@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "protocol/encoding/difference.hpp"
 #include "tests/protocol/support.hpp"
 
 using namespace parley;
@@ -12,8 +13,10 @@ namespace {
 
 // A coordinator (peer 1) of a group of `m`, Delta = 1, reference at the origin.
 struct Bench {
-    explicit Bench(std::uint8_t m, std::size_t model_count = 2, std::uint8_t voters = 0)
-        : balancer({peer(1), m, peers(voters == 0 ? m : voters), 1.0, model_count, cheap_hash, Timing{}}, Rng(7)), history(cheap_hash(*origin)) {
+    explicit Bench(std::uint8_t m, std::size_t model_count = 2, Weighting weighting = Weighting::equal,
+                   ModelEncoding encoding = ModelEncoding::f32, std::uint8_t voters = 0)
+        : balancer({peer(1), m, peers(voters == 0 ? m : voters), 1.0, model_count, cheap_hash, Timing{}, weighting, encoding}, Rng(7)),
+          history(cheap_hash(*origin)) {
         for (const PeerId& id : peers(m))
             alive.insert(id);
         balancer.start(Term{1});
@@ -34,8 +37,8 @@ struct Bench {
             result.insert(to.bytes[0]);
         return result;
     }
-    void answer(std::uint8_t member, SharedModel model) {
-        balancer.step(now, peer(member), Contribution{Term{1}, balancer.open_round(), 1.0, std::move(model)});
+    void answer(std::uint8_t member, SharedModel model, double weight = 1.0) {
+        balancer.step(now, peer(member), Contribution{Term{1}, balancer.open_round(), weight, std::move(model)});
     }
     std::vector<std::pair<PeerId, Blob>> pushed() {
         output = balancer.take_output();
@@ -84,6 +87,77 @@ BOOST_AUTO_TEST_CASE(a_mean_within_delta_is_a_partial_balancing_of_exactly_those
     BOOST_TEST((average.balancing_set == std::vector<Share>{{peer(2), 1.0}, {peer(4), 1.0}}));
     BOOST_TEST(average.violations == 2U);
     BOOST_TEST((average.hash == cheap_hash(*model({0.25F, 0}))));
+}
+
+// PAPER, Algorithm 2: "every mean above becomes sum B_i f_i / sum B_i"
+BOOST_AUTO_TEST_CASE(models_count_by_their_samples_and_the_record_says_so) {
+    Bench bench(5, 2, Weighting::samples);
+    bench.violate({2, 4});
+    bench.queried();
+    bench.answer(2, model({1.0F, 0}), 30);
+    bench.answer(4, model({-1.0F, 0}), 10);
+    const auto blobs = bench.pushed();
+    BOOST_TEST((*blobs[0].second.model == Parameters{0.5F, 0}));
+    const auto proposal = bench.ready({1, 2});
+    BOOST_REQUIRE(proposal.has_value());
+    const auto& average = std::get<Balance>(*proposal).average;
+    BOOST_TEST((average.balancing_set == std::vector<Share>{{peer(2), 30.0}, {peer(4), 10.0}}));
+}
+
+// Everybody counts since one record, the oldest that anybody in reach was last served by: who was away for long has as much
+// to say as it has learned meanwhile, and no more than the others have.
+BOOST_AUTO_TEST_CASE(samples_count_since_the_oldest_average_that_matters) {
+    Bench bench(3, 2, Weighting::samples);
+    const auto since = [&](std::initializer_list<std::uint8_t> violators) {
+        for (const std::uint8_t member : violators)
+            bench.balancer.step(bench.now, peer(member), ViolationNotice{bench.history.last(), 2.0});
+        bench.open();
+        bench.output = bench.balancer.take_output();
+        const auto queries = sent<Query>(bench.output.sends);
+        for (const auto& [to, query] : queries) bench.answer(to.bytes[0], model({0, 0}));
+        bench.output = bench.balancer.take_output();
+        bench.balancer.stop();
+        bench.balancer.start(Term{1});
+        return queries.at(0).second.since;
+    };
+    const auto average = [](std::uint64_t sequence, std::vector<Share> set) {
+        return Average{{Term{1}, sequence}, std::move(set), 1, cheap_hash(*model({0, 0}))};
+    };
+    BOOST_TEST((since({1}) == LogIndex{0}));
+    bench.decide(Reference{average(1, {{peer(1)}, {peer(2)}, {peer(3)}})});  // record 2
+    BOOST_TEST((since({1}) == LogIndex{2}));
+    bench.decide(Balance{average(2, {{peer(1)}, {peer(2)}})});  // record 3
+    BOOST_TEST((since({2}) == LogIndex{2}));
+    bench.alive.erase(peer(3));
+    BOOST_TEST((since({2}) == LogIndex{3}));
+    Bench equal(3);
+    equal.violate({2});
+    equal.output = equal.balancer.take_output();
+    BOOST_TEST(!sent<Query>(equal.output.sends).at(0).second.since.has_value());
+}
+
+// What everybody moves to is what everybody decodes: tested, hashed and recorded as that.
+BOOST_AUTO_TEST_CASE(an_average_is_what_its_receivers_make_of_it) {
+    for (const ModelEncoding encoding : {ModelEncoding::f16, ModelEncoding::int8, ModelEncoding::int4}) {
+        Bench bench(5, 2, Weighting::equal, encoding);
+        bench.violate({2, 4});
+        bench.queried();
+        bench.answer(2, model({0.7F, 0.011F}));
+        bench.answer(4, model({0.3F, 0.3F}));
+        const auto blobs = bench.pushed();
+        BOOST_REQUIRE(blobs.size() == 3U);
+        const Blob& blob = blobs[1].second;
+        BOOST_REQUIRE(blob.encoded != nullptr);
+        // An int4 step is too coarse for what nobody's next difference makes good.
+        BOOST_TEST((blob.encoded->encoding == (encoding == ModelEncoding::int4 ? ModelEncoding::int8 : encoding)));
+        BOOST_TEST((blob.encoded->base == bench.history.reference_hash()));
+        const auto decoded = decode_difference(blob.encoded->payload, *bench.origin, blob.encoded->encoding);
+        BOOST_REQUIRE(decoded.has_value());
+        BOOST_TEST((*decoded == *blob.model));
+        BOOST_TEST((blob.hash == cheap_hash(*blob.model)));
+        BOOST_TEST(std::abs(blob.model->at(0) - 0.5F) < 0.01F);
+        BOOST_TEST(std::abs(blob.model->at(1) - 0.1555F) < 0.01F);
+    }
 }
 
 // An optimizer's moments, for example: averaged with the model, but nobody's drift.
@@ -512,7 +586,7 @@ BOOST_AUTO_TEST_CASE(the_hundred_and_first_story_makes_the_first_forgotten) {
 // --- a group with a committee ------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_reference_is_stored_by_a_majority_of_the_voters) {
-    Bench bench(12, 2, 7);  // 1 to 7 vote, 8 to 12 contribute
+    Bench bench(12, 2, Weighting::equal, ModelEncoding::f32, 7);  // 1 to 7 vote, 8 to 12 contribute
     bench.violate({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
     bench.queried();
     for (std::uint8_t member = 1; member <= 12; ++member)
@@ -525,7 +599,7 @@ BOOST_AUTO_TEST_CASE(a_reference_is_stored_by_a_majority_of_the_voters) {
 }
 
 BOOST_AUTO_TEST_CASE(half_of_the_set_stores_a_balance_whoever_votes) {
-    Bench bench(12, 2, 7);
+    Bench bench(12, 2, Weighting::equal, ModelEncoding::f32, 7);
     bench.violate({8, 9, 10});
     BOOST_TEST((bench.queried() == std::set<std::uint8_t>{8, 9, 10}));
     for (std::uint8_t member = 8; member <= 10; ++member)
@@ -538,10 +612,10 @@ BOOST_AUTO_TEST_CASE(half_of_the_set_stores_a_balance_whoever_votes) {
 }
 
 BOOST_AUTO_TEST_CASE(the_violation_counter_counts_everybody_who_contributes) {
-    Bench bench(12, 2, 7);
+    Bench bench(12, 2, Weighting::equal, ModelEncoding::f32, 7);
     bench.violate({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
     BOOST_TEST(bench.queried().size() == 11U);  // v + |B| = 11 < 12: more than the voters, and not forced
-    Bench forced(12, 2, 7);
+    Bench forced(12, 2, Weighting::equal, ModelEncoding::f32, 7);
     forced.decide(Balance{average(1, 1, {1, 2}, 11)});
     forced.violate({12});
     BOOST_TEST(forced.queried().size() == 12U);
@@ -550,7 +624,7 @@ BOOST_AUTO_TEST_CASE(the_violation_counter_counts_everybody_who_contributes) {
 // The others may be dead; but four of the living, late ones left out, are not everybody.
 BOOST_AUTO_TEST_CASE(a_full_synchronisation_takes_most_of_the_living_and_as_many_as_decide) {
     for (const auto& [living, answers, is_made] : {std::tuple{12U, 6U, false}, {12U, 7U, true}, {7U, 4U, true}, {5U, 3U, false}}) {
-        Bench bench(12, 2, 7);
+        Bench bench(12, 2, Weighting::equal, ModelEncoding::f32, 7);
         std::erase_if(bench.alive, [most = living](const PeerId& id) { return id.bytes[0] > most; });
         bench.decide(Balance{average(1, 1, {1, 2}, 12)});
         bench.violate({1});  // forced
@@ -564,7 +638,7 @@ BOOST_AUTO_TEST_CASE(a_full_synchronisation_takes_most_of_the_living_and_as_many
 }
 
 BOOST_AUTO_TEST_CASE(whoever_gets_a_seat_counts_from_its_record_on) {
-    Bench bench(4, 2, 3);
+    Bench bench(4, 2, Weighting::equal, ModelEncoding::f32, 3);
     Roster roster = Roster::founded_by(peers(4), {.everybody_up_to = 3, .seats = 3});
     roster.apply({Members::Change::enroll, peer(4), DiskId{4}}, Term{1});
     roster.apply({Members::Change::seat, peer(4)}, Term{1});

@@ -36,7 +36,7 @@ std::vector<Message> samples() {
             Append{Term{9}, LogIndex{0}, Term{0}, {}, LogIndex{0}, {}, {}},
             AppendReply{Term{9}, false, LogIndex{4}, DiskId{6}},
             ViolationNotice{LogIndex{6}, 0.75},
-            Query{Term{9}, {Term{9}, 2}, LogIndex{5}},
+            Query{Term{9}, {Term{9}, 2}, LogIndex{5}, LogIndex{3}},
             Abort{Term{9}, {Term{9}, 2}},
             Ready{Term{9}, {Term{9}, 2}},
             FetchBlob{mean.hash},
@@ -78,6 +78,79 @@ BOOST_AUTO_TEST_CASE(every_message_survives_its_bytes) {
         kinds.insert(message.index());
     }
     BOOST_TEST(kinds.size() == std::variant_size_v<Message>);
+}
+
+// --- models as differences -------------------------------------------------------------------------------------
+
+namespace {
+
+struct Difference {
+    NamedModel base{cheap_hash(*model({1, 2, 3})), model({1, 2, 3})};
+    SentModel sent;
+    ModelExpectation expected{3, cheap_hash, {{{}, model({0, 0, 0})}, base}};
+
+    explicit Difference(ModelEncoding encoding)
+        : sent(encode_for_sending({1.5F, 2, 2.75F}, base, encoding, 7)) {}
+    [[nodiscard]] Message contribution() const { return Contribution{Term{9}, {Term{9}, 2}, 5.0, sent.model, sent.encoded}; }
+    [[nodiscard]] Message blob() const { return Blob{Term{9}, {Term{9}, 2}, cheap_hash(*sent.model), sent.model, sent.encoded}; }
+};
+
+constexpr std::array differences{ModelEncoding::f16, ModelEncoding::int8, ModelEncoding::int4};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_difference_arrives_as_the_model_that_its_sender_knows_of) {
+    for (const ModelEncoding encoding : differences) {
+        const Difference difference(encoding);
+        for (const Message& message : {difference.contribution(), difference.blob()}) {
+            const Bytes bytes = encode(message, cheap_hash);
+            const auto decoded = decode(bytes, difference.expected);
+            BOOST_REQUIRE_MESSAGE(decoded.has_value(), encoding_name(encoding));
+            BOOST_TEST((encode(*decoded, cheap_hash) == bytes));
+            if (const auto* contribution = std::get_if<Contribution>(&*decoded)) {
+                BOOST_TEST((*contribution->model == *difference.sent.model));
+                BOOST_TEST(contribution->weight == 5.0);
+            } else {
+                BOOST_TEST((*std::get<Blob>(*decoded).model == *difference.sent.model));
+            }
+        }
+    }
+}
+
+// Somebody who is behind, or ahead: the model is fetched whole when its record is decided.
+BOOST_AUTO_TEST_CASE(a_difference_to_a_model_that_is_not_here_is_refused) {
+    for (const ModelEncoding encoding : differences) {
+        const Difference difference(encoding);
+        const auto decoded = decode(encode(difference.blob(), cheap_hash), {3, cheap_hash, {}});
+        BOOST_REQUIRE(!decoded.has_value());
+        BOOST_TEST(decoded.error().message.contains("a difference to a model that is not here"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_difference_under_another_hash_or_of_another_length_is_refused) {
+    for (const ModelEncoding encoding : differences) {
+        const Difference difference(encoding);
+        Message wrong = difference.blob();
+        std::get<Blob>(wrong).hash = cheap_hash(*difference.base.model);
+        BOOST_TEST(!decode(encode(wrong, cheap_hash), difference.expected).has_value());
+        Bytes longer = encode(difference.blob(), cheap_hash);
+        longer.push_back(std::byte{0});
+        BOOST_TEST(!decode(longer, difference.expected).has_value());
+        ModelExpectation of_another_length = difference.expected;
+        of_another_length.bases = {{difference.base.hash, model({1, 2})}};
+        BOOST_TEST(!decode(encode(difference.blob(), cheap_hash), of_another_length).has_value());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(mutated_differences_are_refused_or_read_but_never_crash) {
+    Rng rng(5);
+    for (int i = 0; i < 30'000; ++i) {
+        const Difference difference(differences[uniform_below(rng, differences.size())]);
+        Bytes bytes = encode(uniform_below(rng, 2) == 0 ? difference.blob() : difference.contribution(), cheap_hash);
+        for (std::uint64_t change = 1 + uniform_below(rng, 4); change > 0; --change)
+            bytes[uniform_below(rng, bytes.size())] = static_cast<std::byte>(rng());
+        if (const auto decoded = decode(bytes, difference.expected)) BOOST_REQUIRE(!encode(*decoded, cheap_hash).empty());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(the_wire_form_of_a_vote_request_is_fixed) {
@@ -310,8 +383,12 @@ BOOST_AUTO_TEST_CASE(a_refusal_names_both_values) {
     BOOST_TEST(refusal(ours, theirs)->contains("mnist-cnn"));
     BOOST_TEST(refusal(ours, theirs)->contains("'mlp'"));
     theirs = ours;
-    theirs.divergence_threshold = 0.5;
-    BOOST_TEST(refusal(ours, theirs)->contains("threshold"));
+    ours.settings = {{"averaging.check_period", "1"}, {"averaging.weighting", "samples"}};
+    BOOST_TEST(*refusal(ours, theirs) == "another averaging.check_period: none there, 1 here: it must be the same in every config");
+    theirs.settings = ours.settings;
+    BOOST_TEST(!refusal(ours, theirs).has_value());
+    theirs.settings[1].value = "equal";
+    BOOST_TEST(refusal(ours, theirs)->contains("averaging.weighting: equal there, samples here"));
     theirs = ours;
     theirs.founders.bytes[3] = 4;
     BOOST_TEST(refusal(ours, theirs)->contains("voters"));

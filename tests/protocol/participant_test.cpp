@@ -7,6 +7,12 @@
 using namespace parley;
 using namespace parley::test;
 
+namespace {
+
+Contribution sent_contribution(const Bench& bench) { return sent<Contribution>(bench.sends).at(0).second; }
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(silence_while_the_models_agree) {
     Bench bench;
     bench.participant.distance_measured(bench.now, LogIndex{0}, 1.0);  // at the threshold, not beyond
@@ -58,11 +64,47 @@ BOOST_AUTO_TEST_CASE(a_contribution_leaves_only_when_its_snapshot_is_durable) {
     BOOST_TEST(bench.highest_round_changed);
     BOOST_TEST(bench.commanded<TakeSnapshot>().size() == 1U);
     BOOST_TEST(bench.sends.empty());
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.take();
     const auto contributions = sent<Contribution>(bench.sends);
     BOOST_REQUIRE(contributions.size() == 1U);
     BOOST_TEST((*contributions[0].second.model == Parameters{2, 0}));
+}
+
+// The weight is part of what was promised: it is kept with the snapshot, and the same after a restart.
+BOOST_AUTO_TEST_CASE(the_snapshots_weight_is_contributed_also_after_a_restart) {
+    Bench bench;
+    bench.query(1, 0);
+    BOOST_TEST(!bench.commanded<TakeSnapshot>().at(0).since.has_value());
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0}), 40});
+    bench.take();
+    BOOST_TEST(sent<Contribution>(bench.sends).at(0).second.weight == 40);
+    Bench restarted({LogIndex{0}, PendingSnapshot{{Term{1}, 1}, model({2, 0}), 40}}, {Term{1}, 1});
+    restarted.query(1, 0);
+    BOOST_TEST(sent<Contribution>(restarted.sends).at(0).second.weight == 40);
+}
+
+// A difference is to a reference that the coordinator has as well: it asks for what it has decided.
+BOOST_AUTO_TEST_CASE(a_snapshot_is_a_difference_to_the_reference_in_force) {
+    Bench bench;
+    bench.query(1, 0);
+    const auto taken = bench.commanded<TakeSnapshot>();
+    BOOST_REQUIRE(taken.size() == 1U);
+    BOOST_TEST((taken[0].base.model == bench.participant.reference()));
+    BOOST_TEST((taken[0].base.hash == bench.participant.reference_hash()));
+    const SentModel sent = encode_for_sending({2, 0}, taken[0].base, ModelEncoding::int4, taken[0].seed);
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, sent.model, 1, sent.encoded});
+    bench.take();
+    BOOST_TEST((sent_contribution(bench).encoded == sent.encoded));
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {1, 2, 3}, result);
+    bench.push(mean, result);
+    bench.commit(Reference{mean});
+    BOOST_TEST((bench.commanded<ApplyRecord>().at(0).snapshot == sent.model));
+    // A push of the round before may still be under way.
+    BOOST_REQUIRE(bench.participant.bases().size() == 2U);
+    BOOST_TEST((bench.participant.bases()[0].model == result));
+    BOOST_TEST((bench.participant.bases()[1].model == taken[0].base.model));
 }
 
 BOOST_AUTO_TEST_CASE(a_query_waits_until_its_base_is_applied) {
@@ -77,7 +119,7 @@ BOOST_AUTO_TEST_CASE(a_query_waits_until_its_base_is_applied) {
 BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
     Bench bench;
     bench.query(2, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 2}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 2}, model({2, 0})});
     bench.take();
     bench.query(1, 0);
     BOOST_TEST(bench.commands.empty());
@@ -91,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_query_of_an_older_round_is_never_served) {
 BOOST_AUTO_TEST_CASE(asked_again_the_same_snapshot_is_sent_again) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.take();
     bench.query(1, 0);
     BOOST_TEST(bench.commands.empty());
@@ -102,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_balance_moves_its_members_and_leaves_the_reference) {
     Bench bench;
     bench.query(1, 0);
     const SharedModel snapshot = model({2, 0});
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, snapshot});
     const SharedModel result = model({1, 0});
     const Average mean = mean_of(1, {1, 2}, result);
     bench.push(mean, result);
@@ -151,7 +193,7 @@ BOOST_AUTO_TEST_CASE(an_average_that_a_majority_lacks_is_given_up_when_its_holde
     Bench bench;
     bench.query(1, 0);
     const SharedModel snapshot = model({2, 0});
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, snapshot});
     const Average mean = mean_of(1, {1, 2}, model({1, 0}));
     bench.commit(Balance{mean});
     const auto ask = [&](const std::vector<PeerId>& living) {
@@ -192,7 +234,7 @@ BOOST_AUTO_TEST_CASE(a_holder_that_comes_back_is_asked_at_once) {
 BOOST_AUTO_TEST_CASE(a_model_that_is_not_finite_is_not_contributed_and_the_coordinator_hears_of_it) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({std::nanf(""), 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({std::nanf(""), 0})});
     bench.take();
     BOOST_TEST(sent<Contribution>(bench.sends).empty());
     BOOST_REQUIRE(sent<Abort>(bench.sends).size() == 1U);
@@ -218,7 +260,7 @@ BOOST_AUTO_TEST_CASE(only_the_latest_reference_is_fetched) {
 BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its_round) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 1}});
     bench.take();
     BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
@@ -230,7 +272,7 @@ BOOST_AUTO_TEST_CASE(an_abort_frees_the_snapshot_and_outlaws_late_queries_of_its
 BOOST_AUTO_TEST_CASE(a_record_of_a_later_term_frees_an_undecided_snapshot) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.take();
     bench.commit(Noop{}, 2);
     BOOST_TEST(bench.commanded<DropSnapshot>().size() == 1U);
@@ -288,7 +330,7 @@ BOOST_AUTO_TEST_CASE(a_part_in_a_compacted_record_is_applied_once) {
     const SharedModel result = model({1, 0});
     const SharedModel later = model({5, 0});
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, snapshot);
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, snapshot});
     bench.take();
     decide(bench, Balance{mean_of(1, {1, 2}, result)});
     decide(bench, Reference{mean_of(2, {2, 3}, later)});
@@ -326,7 +368,7 @@ BOOST_AUTO_TEST_CASE(a_part_that_is_in_the_weights_already_is_not_taken_from_a_s
 BOOST_AUTO_TEST_CASE(a_lost_part_in_a_compacted_record_means_the_reference) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));  // of another round than the last served
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});  // of another round than the last served
     bench.take();
     decide(bench, Balance{mean_of(2, {1, 2}, model({1, 0}))});
     decide(bench, Noop{}, 2);
@@ -342,7 +384,7 @@ BOOST_AUTO_TEST_CASE(a_lost_part_in_a_compacted_record_means_the_reference) {
 BOOST_AUTO_TEST_CASE(a_snapshot_with_a_later_term_frees_an_undecided_snapshot_of_the_model) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.take();
     decide(bench, Noop{}, 2);
     bench.take_base();
@@ -479,7 +521,7 @@ BOOST_AUTO_TEST_CASE(a_members_story_goes_from_the_query_to_the_application) {
     bench.now = at(1030ms);
     bench.commit(Noop{});
     bench.now = at(1050ms);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.now = at(1070ms);
     const SharedModel result = model({1, 0});
     const Average mean = mean_of(1, {1, 2}, result);
@@ -500,7 +542,7 @@ BOOST_AUTO_TEST_CASE(a_members_story_goes_from_the_query_to_the_application) {
 BOOST_AUTO_TEST_CASE(a_members_story_tells_a_dropped_round_from_one_that_was_fetched) {
     Bench bench;
     bench.query(1, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 1}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 1}, model({2, 0})});
     bench.now = at(2s);
     bench.participant.step(bench.now, Abort{Term{1}, {Term{1}, 1}});
     BOOST_TEST((told(bench, 1).dropped == at(2s) && !told(bench, 1).applied));
@@ -509,7 +551,7 @@ BOOST_AUTO_TEST_CASE(a_members_story_tells_a_dropped_round_from_one_that_was_fet
 
     bench.now = at(3s);
     bench.query(2, 0);
-    bench.participant.snapshot_durable(bench.now, {Term{1}, 2}, model({2, 0}));
+    bench.participant.snapshot_durable(bench.now, {{Term{1}, 2}, model({2, 0})});
     const SharedModel result = model({1, 0});
     const Average mean = mean_of(2, {1, 2}, result);
     bench.commit(Balance{mean});  // before the average has come

@@ -94,6 +94,43 @@ BOOST_AUTO_TEST_CASE(a_handover_is_no_loss_of_the_quorum) {
     BOOST_TEST(!one.status().quorum);
 }
 
+namespace {
+
+// A coordinator of three whose first record is decided.
+Peer coordinator_of_three(Weighting weighting) {
+    PeerConfig config = config_of(1, 3);
+    config.weighting = weighting;
+    Peer three = *Peer::create(config, {}, Rng(1), at(0s));
+    for (int timers = 0; timers < 100 && three.status().role == Role::follower; ++timers)
+        three.advance(three.next_deadline());
+    const Instant now = three.next_deadline();
+    three.step(now, peer(2), PreVoteReply{Term{1}, true});
+    three.step(now, peer(2), VoteReply{Term{1}, true});
+    three.step(now, peer(2), AppendReply{Term{1}, true, LogIndex{1}});
+    BOOST_REQUIRE((three.status().coordinator_state == CoordinatorState::idle));
+    static_cast<void>(three.take_output());
+    return three;
+}
+
+std::size_t refused_with_weight(Peer& peer_of_three, double weight) {
+    peer_of_three.step(peer_of_three.next_deadline(), peer(2), Contribution{Term{1}, {Term{1}, 1}, weight, model({1})});
+    const auto events = peer_of_three.take_output().events;
+    return static_cast<std::size_t>(std::ranges::count_if(events, [](const Event& e) { return std::holds_alternative<Refused>(e); }));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_weight_that_cannot_be_is_refused) {
+    Peer equal = coordinator_of_three(Weighting::equal);
+    BOOST_TEST(refused_with_weight(equal, 1) == 0U);
+    BOOST_TEST(refused_with_weight(equal, 2) == 1U);
+    Peer weighted = coordinator_of_three(Weighting::samples);
+    BOOST_TEST(refused_with_weight(weighted, 1) == 0U);
+    BOOST_TEST(refused_with_weight(weighted, 5e6) == 0U);
+    BOOST_TEST(refused_with_weight(weighted, 0.5) == 1U);
+    BOOST_TEST(refused_with_weight(weighted, 1e300) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_term_has_room_for_one_round_at_least) {
     PeerConfig config = config_of(1, 3);
     config.rounds_per_term = 0;

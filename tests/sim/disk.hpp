@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "protocol/averaging/sample_marks.hpp"
 #include "protocol/peer.hpp"
 
 namespace parley::sim {
@@ -13,6 +14,8 @@ struct Checkpoint {
     Parameters weights;
     SharedModel reference;
     AppliedState applied;
+    std::uint64_t samples = 0;    // trained on
+    SampleMarks marks;
     std::vector<RoundId> rounds;  // that are in the weights: invariant I4 reads it along this durable lineage
 };
 

@@ -47,6 +47,8 @@ void Host::start() {
     config.founders.assign(group_.ids.begin(), group_.ids.begin() + static_cast<std::ptrdiff_t>(group_.settings.founding()));
     config.boot = group_.rng();
     config.divergence_threshold = group_.settings.divergence_threshold;
+    config.weighting = group_.settings.weighting;
+    config.encoding = group_.settings.encoding;
     config.parameter_count = group_.settings.parameter_count;
     config.model_count = group_.settings.parameter_count;
     config.initial_model = group_.initial_model;
@@ -171,7 +173,17 @@ void Host::disconnected(std::size_t other) {
     input([&](Peer& peer, Instant now) { peer.disconnected(now, group_.ids[other]); });
 }
 
+// A difference to a model that is not here cannot be decoded.
+bool Host::can_decode(const Message& message) const {
+    const auto* contribution = std::get_if<Contribution>(&message);
+    const auto* blob = std::get_if<Blob>(&message);
+    const SharedEncoding encoded = contribution != nullptr ? contribution->encoded : blob != nullptr ? blob->encoded : nullptr;
+    const auto is_base = [&](const NamedModel& model) { return model.hash == encoded->base; };
+    return encoded == nullptr || std::ranges::any_of(peer_->bases(), is_base);
+}
+
 void Host::receive(std::size_t from, const Message& message) {
+    if (!can_decode(message)) return;
     const std::optional<Term> term = term_of(message);
     const bool stale = term && *term < disk_.hard_state.term;
     input([&](Peer& peer, Instant now) { peer.step(now, group_.ids[from], message); }, stale);
@@ -410,7 +422,7 @@ void Host::batch() {
 void Host::run(const LearnerCommand& command) {
     if (const auto* take = std::get_if<TakeSnapshot>(&command)) {
         group_.ledger->snapshot_copied(number_, take->round, learner_->state().applied.applied);
-        learner_->take_snapshot(take->round);
+        learner_->take_snapshot(*take);
         write_checkpoint(take->round);
     } else if (const auto* drop = std::get_if<DropSnapshot>(&command)) {
         learner_->drop_snapshot(drop->round);
@@ -431,9 +443,9 @@ void Host::write_checkpoint(std::optional<RoundId> snapshot) {
         disk_.checkpoint = checkpoint;
         const std::uint64_t life = life_;
         if (snapshot) {
-            const SharedModel model = checkpoint.applied.pending->model;
-            group_.ledger->snapshot_durable(number_, *snapshot, model);
-            input([&](Peer& peer, Instant now) { peer.snapshot_durable(now, *snapshot, model); });
+            const PendingSnapshot& pending = *checkpoint.applied.pending;
+            group_.ledger->snapshot_durable(number_, pending);
+            input([&](Peer& peer, Instant now) { peer.snapshot_durable(now, pending); });
         }
         if (life == life_)
             input([&](Peer& peer, Instant now) { peer.checkpoint_durable(now, checkpoint.applied.applied); });

@@ -78,6 +78,7 @@ public:
     [[nodiscard]] bool idle() const { return commands_.empty() && writes_ == 0; }
 
 private:
+    [[nodiscard]] bool can_decode(const Message& message) const;
     // The peer's own clock: its origin differs from host to host and from start to start, its rate from host to host.
     [[nodiscard]] Instant local_now() const { return clock_.reading(group_.queue.now()); }
     [[nodiscard]] bool is_slow() const { return group_.queue.now() < slow_until_; }

@@ -16,6 +16,8 @@ double signed_unit(Rng& rng) { return 2 * uniform_unit(rng) - 1; }
 
 }  // namespace
 
+std::uint64_t batch_samples(const Settings& settings, std::size_t host) { return 1 + (settings.seed + host) % 5; }
+
 Learner::Learner(const Settings& settings, std::size_t host, Checkpoint checkpoint, Rng rng)
     : settings_(settings), host_(host), state_(std::move(checkpoint)), rng_(std::move(rng)) {
     drift_.resize(settings_.parameter_count);
@@ -38,10 +40,13 @@ void Learner::train(Instant now, bool restless) {
 
 void Learner::move(const Parameters& step) {
     for (std::size_t i = 0; i < step.size(); ++i) state_.weights[i] += step[i];
+    state_.samples += batch_samples(settings_, host_);
 }
 
-void Learner::take_snapshot(const RoundId& round) {
-    state_.applied.pending = PendingSnapshot{round, std::make_shared<const Parameters>(state_.weights)};
+void Learner::take_snapshot(const TakeSnapshot& command) {
+    const double weight = command.since ? state_.marks.weight_since(*command.since, state_.samples) : 1.0;
+    SentModel sent = encode_for_sending(state_.weights, command.base, command.encoding, command.seed);
+    state_.applied.pending = PendingSnapshot{command.round, std::move(sent.model), weight, std::move(sent.encoded)};
 }
 
 void Learner::drop_snapshot(const RoundId& round) {
@@ -60,6 +65,7 @@ void Learner::apply(const ApplyRecord& command) {
     }
     if (command.reference != nullptr) state_.reference = command.reference;
     state_.applied.applied = command.index;
+    state_.marks.applied(command.index, state_.samples);
     drop_snapshot(command.round);
 }
 

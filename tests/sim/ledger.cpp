@@ -342,18 +342,30 @@ const Parameters& Ledger::average_model(const Average& average) const {
     return *place->second;
 }
 
-void Ledger::check_mean(const Average& average, const Parameters& model) const {
+// What rounding may do to one parameter of an average: less than a step of its encoding, if that is smaller than its move.
+double Ledger::tolerance(const Parameters& model) const {
+    constexpr double step = 1.02 / 126;  // of int8, which is the coarsest; the half of f16 has more bits
+    double largest = 0;
+    for (std::size_t i = 0; i < model.size(); ++i)
+        largest = std::max(largest, std::abs(static_cast<double>(model[i]) - static_cast<double>((*reference_)[i])));
+    return rounding + (settings_.encoding == ModelEncoding::f32 ? 0 : largest * step);
+}
+
+void Ledger::check_mean(const Average& average, const Parameters& model) {
     const auto round = snapshots_.find(average.round);
     require(round != snapshots_.end(), "I7", "no snapshot of round " + describe(average.round));
+    tolerances_[average.round] = tolerance(model);
     for (std::size_t i = 0; i < model.size(); ++i) {
         double sum = 0;
         double weight = 0;
         for (const Share& share : average.balancing_set) {
-            require(share.weight == 1.0, "algorithm 1", "weights are one");
-            sum += static_cast<double>(round->second.at(host_of(share.member))->at(i));
-            weight += 1;
+            const PendingSnapshot& snapshot = round->second.at(host_of(share.member));
+            require(share.weight == snapshot.weight, "algorithm 2", "the weight is not the snapshot's");
+            require(settings_.weighting == Weighting::samples || share.weight == 1.0, "algorithm 1", "weights are one");
+            sum += share.weight * static_cast<double>(snapshot.model->at(i));
+            weight += share.weight;
         }
-        require(std::abs(sum / weight - static_cast<double>(model[i])) <= rounding, "I7",
+        require(std::abs(sum / weight - static_cast<double>(model[i])) <= tolerances_[average.round], "I7",
                 "round " + describe(average.round) + ": the average is not the mean of its set");
     }
 }
@@ -413,7 +425,8 @@ void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
     }
     if (const auto* contribution = std::get_if<Contribution>(&message)) {
         const auto& pending = disk.checkpoint.applied.pending;
-        require(pending && pending->round == contribution->round && *pending->model == *contribution->model, "I5",
+        require(pending && pending->round == contribution->round && *pending->model == *contribution->model &&
+                    pending->weight == contribution->weight, "I5",
                 "n%zu contributes to round %s a model that is not durable", host,
                         describe(contribution->round).c_str());
     }
@@ -445,10 +458,10 @@ void Ledger::snapshot_copied(std::size_t host, const RoundId& round, LogIndex ap
                     describe(round).c_str());
 }
 
-void Ledger::snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model) {
-    const auto [place, first] = snapshots_[round].try_emplace(host, model);
-    require(first || *place->second == *model, "I5",
-            "n%zu has two snapshots of round %s", host, describe(round).c_str());
+void Ledger::snapshot_durable(std::size_t host, const PendingSnapshot& snapshot) {
+    const auto [place, first] = snapshots_[snapshot.round].try_emplace(host, snapshot);
+    require(first || (*place->second.model == *snapshot.model && place->second.weight == snapshot.weight), "I5",
+            "n%zu has two snapshots of round %s", host, describe(snapshot.round).c_str());
 }
 
 void Ledger::applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner) {
@@ -531,7 +544,7 @@ void Ledger::moving(std::size_t host, const ApplyRecord& command, const Average&
     require(settings_.tree()(*command.average) == average.hash, "I7", name + " brings another average");
     const auto& snapshots = snapshots_[average.round];
     const auto snapshot = snapshots.find(host);
-    require(snapshot != snapshots.end() && *snapshot->second == *command.snapshot, "I7",
+    require(snapshot != snapshots.end() && *snapshot->second.model == *command.snapshot, "I7",
             name + " subtracts another snapshot");
     std::vector<double>& change = changes_[average.round][host];
     const bool repeated = !change.empty();  // after a crash, from an older checkpoint
@@ -547,8 +560,12 @@ void Ledger::check_applied_sum(const Average& average) {
     ++statistics_.rounds_applied;
     for (std::size_t i = 0; i < settings_.parameter_count; ++i) {
         double sum = 0;
-        for (const auto& [host, change] : changes) sum += change[i];
-        require(std::abs(sum) <= rounding, "I7", "round " + describe(average.round) + " moves the mean");
+        double weight = 0;
+        for (const Share& share : average.balancing_set) {
+            sum += share.weight * changes.at(host_of(share.member))[i];
+            weight += share.weight;
+        }
+        require(std::abs(sum) <= tolerances_.at(average.round) * weight, "I7", "round " + describe(average.round) + " moves the mean");
     }
 }
 

@@ -57,7 +57,7 @@ public:
 
     void snapshot_asked(std::size_t host, const RoundId& round);
     void snapshot_copied(std::size_t host, const RoundId& round, LogIndex applied) const;
-    void snapshot_durable(std::size_t host, const RoundId& round, const SharedModel& model);
+    void snapshot_durable(std::size_t host, const PendingSnapshot& snapshot);
     void applying(std::size_t host, const ApplyRecord& command, const Checkpoint& learner);
 
     [[nodiscard]] const std::vector<Record>& committed() const { return committed_; }
@@ -98,7 +98,8 @@ private:
     [[nodiscard]] bool has_caught_up(LogIndex index, const Disk& disk) const;
     void check_caught_up(LogIndex index, std::size_t host, const std::string& name) const;
     void check_average(LogIndex index, const Record& record);
-    void check_mean(const Average& average, const Parameters& model) const;
+    [[nodiscard]] double tolerance(const Parameters& model) const;
+    void check_mean(const Average& average, const Parameters& model);
     void check_acknowledgement(std::size_t host, const AppendReply& reply);
     void renewing(std::size_t host, const ApplyRecord& command) const;
     void moving(std::size_t host, const ApplyRecord& command, const Average& average, const Checkpoint& learner);
@@ -132,7 +133,8 @@ private:
     std::map<ModelHash, SharedModel> models_;
     std::map<RoundId, ModelHash> pushed_;     // average that travels under a round
     std::map<RoundId, LogIndex> bases_;       // of the queries seen
-    std::map<RoundId, std::map<std::size_t, SharedModel>> snapshots_;
+    std::map<RoundId, std::map<std::size_t, PendingSnapshot>> snapshots_;
+    std::map<RoundId, double> tolerances_;  // of the average, for each parameter
     std::map<RoundId, std::map<std::size_t, std::vector<double>>> changes_;
 };
 

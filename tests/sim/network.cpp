@@ -14,9 +14,9 @@ constexpr Duration burst = 20ms;           // what a clog kept back arrives with
 constexpr double slow_link_rate = 0.125;   // of the usual one
 
 // What the receiver makes of the bytes that the sender wrote.
-Message through_codec(const Settings& settings, const Message& message) {
+Message through_codec(const Settings& settings, const Message& message, std::vector<NamedModel> bases) {
     const Bytes bytes = encode(message, settings.tree());
-    Result<Message> decoded = decode(bytes, {settings.parameter_count, settings.tree()});
+    Result<Message> decoded = decode(bytes, {settings.parameter_count, settings.tree(), std::move(bases)});
     if (!decoded) throw Violation("codec", decoded.error().message + " in " + describe(message));
     if (encode(*decoded, settings.tree()) != bytes)
         throw Violation("codec", describe(message) + " became " + describe(*decoded));
@@ -76,7 +76,7 @@ void Network::send(std::size_t from, std::size_t to, const Message& message) {
     const std::size_t bytes = wire_bytes(message, settings_);
     if (way.blocked || overflows(from, to, lane, bytes)) return;
     transmit(std::make_shared<Parcel>(from, to, lane, way.lanes[static_cast<std::size_t>(lane)], bytes,
-                                      settings_.through_codec ? through_codec(settings_, message) : message),
+                                      settings_.through_codec ? through_codec(settings_, message, hosts_[from]->peer().bases()) : message),
              loss_, duplication_);
 }
 

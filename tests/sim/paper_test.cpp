@@ -1,4 +1,4 @@
-// Algorithm 1 in lock-step, without faults, beside a deliberately naive second implementation (PAPER.md): all
+// Algorithms 1 and 2 in lock-step, without faults, beside a deliberately naive second implementation (PAPER.md): all
 // learners take a step, check, and wait until every round that follows is over.
 #include <boost/test/unit_test.hpp>
 
@@ -23,19 +23,24 @@ double distance_between(const Model& left, const Model& right) {
     return sum;
 }
 
-Model mean_of(const std::vector<Model>& models, const std::set<std::size_t>& set) {
+// sum B_i f_i / sum B_i
+Model mean_of(const std::vector<Model>& models, const std::vector<double>& rates, const std::set<std::size_t>& set) {
     Model mean(models.front().size());
-    for (const std::size_t member : set)
-        for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += models[member][i];
-    for (double& each : mean) each /= static_cast<double>(set.size());
+    double sum = 0;
+    for (const std::size_t member : set) {
+        for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += rates[member] * models[member][i];
+        sum += rates[member];
+    }
+    for (double& each : mean) each /= sum;
     return mean;
 }
 
-// Algorithm 1 as printed. Which members are added when B is augmented is the group's choice; that it had to be
+// Algorithm 1 as printed, and 2, whose rates are not all one. Which members are added when B is augmented is the group's choice; that it had to be
 // done, and what follows, is computed here.
 struct NaiveAlgorithm {
     double threshold = 0;
     std::vector<Model> models;
+    std::vector<double> rates;  // B_i; one each in Algorithm 1
     Model reference;
     std::size_t violations = 0;  // v
     std::set<std::size_t> everybody;
@@ -58,14 +63,14 @@ struct NaiveAlgorithm {
         BOOST_TEST(average.violations >= 1U);
         BOOST_TEST(average.violations <= violators_in_set);
         violations += average.violations;
-        const Model mean = mean_of(models, set);
+        const Model mean = mean_of(models, rates, set);
         const bool forced = violations >= everybody.size();
         if (forced) BOOST_TEST((set == everybody), "v >= m brings everybody in");
         BOOST_TEST(record.is_reference() == (set == everybody), "r changes when B is everybody, and only then");
         if (!record.is_reference()) BOOST_TEST(distance_between(mean, reference) <= threshold * (1 + rounding));
         // B is augmented only when the violators' own mean is too far out.
         const bool opened_by_all = average.violations == outside.size() && outside.size() >= 2;
-        if (opened_by_all && !forced && distance_between(mean_of(models, outside), reference) < threshold)
+        if (opened_by_all && !forced && distance_between(mean_of(models, rates, outside), reference) < threshold)
             BOOST_TEST((set == outside));
         for (const std::size_t member : set) models[member] = mean;
         if (set != everybody) return;
@@ -88,6 +93,8 @@ Settings lock_step_settings(std::uint64_t seed, std::size_t members) {
     settings.disk_delay = 1ms;
     settings.latency = 1ms;
     settings.divergence_threshold = 0.5;
+    settings.weighting = Weighting::equal;
+    settings.encoding = ModelEncoding::f32;
     return settings;
 }
 
@@ -101,6 +108,8 @@ public:
         const Parameters& initial = *simulation_.group().initial_model;
         naive_.reference.assign(initial.begin(), initial.end());
         naive_.models.assign(settings.members, naive_.reference);
+        for (std::size_t i = 0; i < settings.members; ++i)
+            naive_.rates.push_back(settings.weighting == Weighting::samples ? static_cast<double>(batch_samples(settings, i)) : 1.0);
         for (std::size_t i = 0; i < settings.members; ++i) naive_.everybody.insert(i);
         seen_ = simulation_.ledger().committed().size();
     }
@@ -127,7 +136,7 @@ public:
 private:
     // The check of this round: repeated without training until no round follows any more.
     void check_until_served() {
-        const Model mean_before = mean_of(naive_.models, naive_.everybody);
+        const Model mean_before = mean_of(naive_.models, naive_.rates, naive_.everybody);
         for (int quiet = 0; quiet < 3; ++quiet) {
             for (Host* host : simulation_.hosts()) host->report_distance();
             simulation_.run_for(1s);
@@ -144,13 +153,15 @@ private:
                 BOOST_TEST((is_full || naive_.reference == reference_before));
             }
         }
-        const Model mean_after = mean_of(naive_.models, naive_.everybody);
+        const Model mean_after = mean_of(naive_.models, naive_.rates, naive_.everybody);
         BOOST_TEST(distance_between(mean_before, mean_after) <= rounding, "the mean of all models is kept");
     }
 
     void compare() {
         double divergence = 0;
-        const Model mean = mean_of(naive_.models, naive_.everybody);
+        double rates = 0;
+        for (const double rate : naive_.rates) rates += rate;
+        const Model mean = mean_of(naive_.models, naive_.rates, naive_.everybody);
         for (std::size_t i = 0; i < naive_.models.size(); ++i) {
             const Checkpoint& learner = simulation_.hosts()[i]->learner().state();
             const Model model(learner.weights.begin(), learner.weights.end());
@@ -159,7 +170,7 @@ private:
             BOOST_TEST(distance_between(reference, naive_.reference) <= rounding, "reference of n" << i);
             BOOST_TEST(distance_between(model, reference) <= naive_.threshold * (1 + rounding));
             BOOST_TEST(simulation_.hosts()[i]->peer().status().violations == naive_.violations);
-            divergence += distance_between(model, mean) / static_cast<double>(naive_.models.size());
+            divergence += naive_.rates[i] * distance_between(model, mean) / rates;
         }
         BOOST_TEST(divergence <= naive_.threshold * (1 + rounding), "delta(f) <= Delta after the check");
         BOOST_TEST((naive_.violators().empty()));
@@ -171,14 +182,14 @@ private:
     std::size_t seen_ = 0;
 };
 
-}  // namespace
-
-BOOST_AUTO_TEST_CASE(algorithm_1_keeps_the_mean_and_bounds_the_divergence) {
+void run_lock_step(Weighting weighting) {
     std::size_t full = 0;
     std::size_t partial = 0;
     std::size_t forced = 0;
     for (const std::size_t members : {1, 2, 3, 5, 7}) {
-        LockStep group(lock_step_settings(members, members));
+        Settings settings = lock_step_settings(members, members);
+        settings.weighting = weighting;
+        LockStep group(settings);
         for (int step = 0; step < lock_steps; ++step) group.step();
         BOOST_TEST(group.full + group.partial > 0U, "nothing happened among " << members);
         full += group.full;
@@ -190,6 +201,13 @@ BOOST_AUTO_TEST_CASE(algorithm_1_keeps_the_mean_and_bounds_the_divergence) {
     BOOST_TEST(full > 10U);
     BOOST_TEST(forced > 5U);
 }
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(algorithm_1_keeps_the_mean_and_bounds_the_divergence) { run_lock_step(Weighting::equal); }
+
+// Streams at one to five samples a batch: the mean of all samples is kept.
+BOOST_AUTO_TEST_CASE(algorithm_2_weighs_by_sampling_rates) { run_lock_step(Weighting::samples); }
 
 BOOST_AUTO_TEST_CASE(quiet_models_send_nothing_but_heartbeats) {
     Simulation simulation(lock_step_settings(3, 3));

@@ -94,6 +94,8 @@ Settings draw_settings(std::uint64_t seed, bool biased, std::size_t members) {
     settings.disks_fail = settings.members >= 3 && !settings.members_change && chance(rng, 0.6);
     // One leaf in a third of the runs, else three to eight.
     if (chance(rng, 2.0 / 3)) settings.leaf_parameters = 1 + uniform_below(rng, 3);
+    if (chance(rng, 0.5)) settings.weighting = Weighting::samples;
+    if (chance(rng, 0.5)) settings.encoding = static_cast<ModelEncoding>(1 + uniform_below(rng, 3));
     draw_committee(settings, rng);
     return settings;
 }
@@ -103,12 +105,12 @@ HashTree Settings::tree() const { return {hash_of, node_hash_of, leaf_parameters
 std::string Settings::text() const {
     std::array<char, 512> text{};
     std::snprintf(text.data(), text.size(),
-                  "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f check_period=%zu batch=%lldus "
+                  "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f weighting=%s encoding=%s check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
                   "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu leaf=%zu "
                   "committee=%zu/%zu exchange=%llu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "", disks_fail ? " disks-fail" : "",
-                  scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, check_period,
+                  scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, weighting_name(weighting), encoding_name(encoding).data(), check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),
                   static_cast<long long>(fault_interval.count()), static_cast<long long>(latency.count()),

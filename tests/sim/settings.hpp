@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/averaging/sample_marks.hpp"
+#include "protocol/encoding/model_encoding.hpp"
 #include "protocol/hash_tree.hpp"
 #include "protocol/log/committee_rule.hpp"
 #include "protocol/log/compaction.hpp"
@@ -30,6 +32,8 @@ struct Settings {
     std::size_t parameter_count = 8;
     std::size_t leaf_parameters = 8;   // of a leaf of the model's hash tree
     double divergence_threshold = 0.5;
+    Weighting weighting = Weighting::equal;
+    ModelEncoding encoding = ModelEncoding::f32;
     std::size_t check_period = 3;      // batches between two reports of the distance
     Duration batch{};                  // mean time of one
     double step_size = 0;              // per batch and parameter, of the random walk

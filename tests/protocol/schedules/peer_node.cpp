@@ -129,7 +129,7 @@ void PeerNode::run(Instant now, const LearnerCommand& command) {
     if (const auto* take = std::get_if<TakeSnapshot>(&command)) {
         learner_.pending = PendingSnapshot{take->round, test::model({weight_})};
         save(now);
-        peer_->snapshot_durable(now, take->round, learner_.pending->model);
+        peer_->snapshot_durable(now, *learner_.pending);
     } else if (const auto* drop = std::get_if<DropSnapshot>(&command)) {
         if (learner_.pending && learner_.pending->round == drop->round) learner_.pending.reset();
     } else if (const auto* apply = std::get_if<ApplyRecord>(&command)) {
