@@ -1,6 +1,7 @@
 // How long a suspected member has to refute. Lifeguard, LHA-Suspicion: with one accuser the time is long, for the
 // accuser may be the slow one; every independent confirmation shortens it,
 //     timeout = max - (max - min) log(C + 1) / log(K + 1)        after C confirmations, never below min.
+// Half of min before the end the suspect is asked for its last word, and until that had time to come nobody is dead.
 #pragma once
 
 #include <algorithm>
@@ -26,10 +27,24 @@ public:
         return true;
     }
     [[nodiscard]] unsigned confirmations() const { return static_cast<unsigned>(accusers_.size()) - 1; }
+    [[nodiscard]] const PeerId& accuser() const { return accusers_.front(); }
     [[nodiscard]] Duration timeout() const { return timeout_; }
-    [[nodiscard]] Instant deadline() const { return started_ + timeout_; }
-    // We were paused: the refutation may lie unread.
-    void postpone(Duration pause) { started_ += pause; }
+
+    [[nodiscard]] Instant last_word_due() const { return started_ + timeout_ - min_ / 2; }
+    void ask_last_word(Instant answer_due) {
+        is_asked_ = true;
+        answer_due_ = std::min(answer_due_, answer_due);
+    }
+    [[nodiscard]] bool is_asked() const { return is_asked_; }
+    [[nodiscard]] Instant death_due() const { return is_asked_ ? std::max(started_ + timeout_, answer_due_) : never; }
+    [[nodiscard]] Instant due() const { return is_asked_ ? death_due() : last_word_due(); }
+    // We were paused: the refutation may lie unread, or be lost among too much mail. What was left of the time to answer
+    // is left, so that one who is paused all the time comes to an end.
+    void postpone(Duration pause) {
+        started_ += pause;
+        is_asked_ = false;
+        if (answer_due_ != never) answer_due_ += pause;
+    }
 
 private:
     [[nodiscard]] Duration shortened() const {
@@ -45,6 +60,8 @@ private:
     unsigned wanted_;
     std::vector<PeerId> accusers_;
     Duration timeout_;
+    bool is_asked_ = false;
+    Instant answer_due_ = never;             // of the last word
 };
 
 // K of a group: never more confirmations than members who could give them, besides the suspect and its accuser.

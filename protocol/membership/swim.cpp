@@ -55,6 +55,7 @@ void Swim::step(Instant now, const PeerId& from, Transport via, const Packet& pa
         reach->last_heard = now;
         if (via == Transport::datagram) hear_datagram(now, from, *reach);
     }
+    if (config_.lifeguard && std::holds_alternative<Ping>(packet.body)) corrections_ = corrections_of(packet.updates);
     // News first: an answer then rests on it, and whoever is told of its own death refutes in that answer.
     for (const Update& update : packet.updates)
         learn(now, update);
@@ -157,17 +158,7 @@ Instant Swim::earliest() const {
     else if (!urgent_.empty()) due = std::min(due, last_input_);
     for (const auto& [sequence, relay] : relays_)
         due = std::min({due, relay.nack_due, relay.ends});
-    for (const auto& [id, suspicion] : suspicions_)
-        due = std::min(due, suspicion.deadline());
-    return due;
-}
-
-void Swim::advance_suspicions(Instant now) {
-    std::vector<Dead> dead;
-    for (const auto& [id, suspicion] : suspicions_)
-        if (suspicion.deadline() <= now) dead.push_back({id, table_.find(id)->news.incarnation, config_.id});
-    for (const Dead& news : dead)
-        learn(now, news);
+    return std::min(due, next_suspicion());
 }
 
 void Swim::advance_gossip(Instant now) {
@@ -290,27 +281,6 @@ void Swim::member_gone(Instant now, const Update& update) {
     if (dead != nullptr) recently_dead_.push_back(id);
     output_.events.emplace_back(MemberRemoved{id, dead == nullptr, dead != nullptr ? dead->accuser : id});
     if (sees_few()) rejoin_due_ = std::min(rejoin_due_, now + jittered(config_.timing.rejoin_alone));
-}
-
-void Swim::suspect(Instant now, const PeerId& id, const PeerId& accuser) {
-    suspicions_.erase(id);
-    if (is_leaving_) return;
-    const std::size_t members = table_.live_count();
-    const Duration min = suspicion_min(config_.timing, members);
-    const Duration max = Duration(static_cast<Duration::rep>(
-        static_cast<double>(min.count()) * (config_.lifeguard ? config_.timing.suspicion_max_factor : 1.0)));
-    suspicions_.try_emplace(id, now, accuser, min, max, config_.lifeguard ? confirmations_wanted(members) : 0U);
-    ++counters_.suspicions;
-    output_.events.emplace_back(MemberSuspected{id, accuser});
-}
-
-// The same suspicion by another accuser. An older one, or one of the dead, says nothing. Our own word is not replaced by
-// another's before it has been passed on: nobody else could confirm with it.
-void Swim::confirm(const Suspect& news) {
-    const auto suspicion = suspicions_.find(news.id);
-    if (suspicion == suspicions_.end() || table_.find(news.id)->news.incarnation != news.incarnation) return;
-    if (!suspicion->second.confirm(news.accuser)) return;
-    if (!queue_.contains(Suspect{news.id, news.incarnation, config_.id})) queue_.put(news);
 }
 
 // --- output -------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@
 //        --end of the interval--> an answer over the stream alone: alive, with its datagrams blocked
 //                                 none: suspect, which is gossiped; whoever fails to reach it too confirms
 // A suspect that hears of it refutes with a higher incarnation. One that does not within the suspicion's time is
-// dead: MemberRemoved, once, in that same step. News rides on pings, acks and on gossip to members in random order. Every 30 s
-// two members compare tables over the stream, and pings compare them when there was no news for a while; members who
-// are away are tried again for ever.
+// dead: MemberRemoved, once, in that same step. Before, it is asked for its last word, for the refutation may have been
+// lost on its way here alone (swim_suspicion.cpp). News rides on pings, acks and on gossip to members in random order.
+// Every 30 s two members compare tables over the stream, and pings compare them when there was no news for a while;
+// members who are away are tried again for ever.
 //
 // It says whom to ask and whom to reach; it never decides a quorum. The driver sends what `take_output` says in its
 // order, on a stream it opens to one of `addresses_of` when there is none. A packet for a member that cannot be
@@ -129,12 +130,19 @@ private:
     void react(Instant now, const Update& update, const MemberTable::Change& change);
     void member_live(const PeerId& id, const MemberTable::Change& change);
     void member_gone(Instant now, const Update& update);
-    void suspect(Instant now, const PeerId& id, const PeerId& accuser);
-    void confirm(const Suspect& news);
     void refute(Incarnation at_least);
-    void advance_suspicions(Instant now);
     void advance_gossip(Instant now);
     [[nodiscard]] std::optional<PeerId> next_listener();
+
+    // swim_suspicion.cpp: from an accusation to its end
+    void suspect(Instant now, const PeerId& id, const PeerId& accuser);
+    void confirm(const Suspect& news);
+    void advance_suspicions(Instant now);
+    void ask_last_words(Instant now);
+    void ask_others_about(const std::vector<Update>& accusations);
+    [[nodiscard]] Instant next_suspicion() const;
+    [[nodiscard]] const Alive* last_word_of(const PeerId& id) const;
+    [[nodiscard]] std::vector<Update> corrections_of(const std::vector<Update>& updates) const;
 
     // swim_tables.cpp: whole tables, and members who are away
     void advance_tables(Instant now);
@@ -149,6 +157,7 @@ private:
     void hurry(const PeerId& id);
     void hear_datagram(Instant now, const PeerId& from, Reach& reach);
     void ask_others();
+    [[nodiscard]] std::vector<PeerId> well() const;
     void finish_probe(Instant now);
     void probe_answered(Instant now, const PeerId& from, Transport via);
     void advance_probe(Instant now);
@@ -178,6 +187,7 @@ private:
     ProbeOrder order_;
     std::map<PeerId, Suspicion> suspicions_;
     std::optional<Probe> probe_;
+    std::vector<Update> corrections_;        // for the answer to the packet at hand
     std::vector<PeerId> urgent_;             // live members to be probed ahead of their turn
     std::map<std::uint32_t, Relay> relays_;  // by our sequence
     std::vector<PeerId> recently_dead_;

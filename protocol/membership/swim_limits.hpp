@@ -25,6 +25,7 @@ struct SwimTiming {
     Duration reap_after = 24h;               // a member that is not enrolled is forgotten when away this long
     Duration reap_interval = 60s;
     Duration pause_tolerated = 250ms;        // a later wake-up is a pause of this process
+    Duration watch_interval = 100ms;         // between wake-ups while a last word is awaited: a stop shows as a pause
     Duration lag_tolerated = 100ms;          // of the I/O loop, reported by the driver
     Duration identity_window = 60s;          // in which boots that take turns make a duplicate identity
     double suspicion_floor = 5;              // suspicion_min = max(floor, multiplier * log10 n) * probe_interval: whoever
@@ -47,6 +48,8 @@ constexpr std::size_t updates_per_packet_max = 64;    // of the 34 bytes of an i
 constexpr std::size_t indirect_probes = 3;            // SWIM 4.1: k
 constexpr std::size_t gossip_fanout = 3;
 constexpr std::size_t join_fanout = 3;                // tables asked for at once while fewer than half are seen
+constexpr std::size_t last_words_per_ping = 4;        // asked of others; that many answers fit into theirs
+constexpr std::size_t corrections_bytes_max = packet_bytes_max / 2;  // in an answer, of what the ping did not know
 constexpr std::size_t relays_max = 128;               // indirect probes for others; further ones are dropped
 constexpr unsigned confirmations_max = 3;             // Lifeguard: K
 constexpr unsigned health_max = 8;                    // Lifeguard: S

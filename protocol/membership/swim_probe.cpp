@@ -42,13 +42,18 @@ PeerId Swim::take_urgent() {
     return id;
 }
 
+// As far as we know: the nacks and answers of others would be missed.
+std::vector<PeerId> Swim::well() const {
+    std::vector<PeerId> well;
+    for (const PeerId& id : table_.live())
+        if (!suspicions_.contains(id) && std::ranges::find(urgent_, id) == urgent_.end()) well.push_back(id);
+    return well;
+}
+
 // SWIM 4.1: k members ping it for us, around whatever is wrong with our own way. And over the stream, for networks that
 // carry no datagrams at all.
 void Swim::ask_others() {
-    std::vector<PeerId> well;  // as far as we know: the nacks of others would be missed
-    for (const PeerId& id : table_.live())
-        if (!suspicions_.contains(id) && std::ranges::find(urgent_, id) == urgent_.end()) well.push_back(id);
-    probe_->helpers = draw(well, limits::indirect_probes, probe_->target);
+    probe_->helpers = draw(well(), limits::indirect_probes, probe_->target);
     for (const PeerId& helper : probe_->helpers) {
         ++counters_.indirect_probes;
         send(helper, transport_to(helper), PingRequest{probe_->sequence, probe_->target, config_.lifeguard});
@@ -110,7 +115,7 @@ void Swim::advance_relays(Instant now) {
 void Swim::receive(Instant, const PeerId&, Transport, const Gossip&) {}
 
 void Swim::receive(Instant now, const PeerId& from, Transport via, const Ping& m) {
-    std::vector<Update> first;
+    std::vector<Update> first = std::exchange(corrections_, {});
     // Whoever is dead to us and speaks is told so, and refutes.
     if (const Member* member = table_.find(from); member != nullptr && member->state == State::dead)
         first.emplace_back(Dead{from, member->news.incarnation, config_.id});

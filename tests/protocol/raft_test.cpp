@@ -366,6 +366,22 @@ BOOST_AUTO_TEST_CASE(votes_of_contributors_do_not_count) {
     BOOST_TEST((raft.role() == Role::follower));
 }
 
+// Or it would get a seat, and be empty in it.
+BOOST_AUTO_TEST_CASE(a_contributor_on_another_disk_than_the_enrolled_one_has_not_got_the_log) {
+    const CommitteeRule one{.everybody_up_to = 1, .seats = 1};
+    const auto enrolment = [](std::uint8_t member) {
+        return Record{Term{1}, Members{Members::Change::enroll, peer(member), DiskId{10U + member}}};
+    };
+    for (const std::uint64_t disk : {12U, 99U}) {
+        Raft raft({peer(1), peers(2), Timing{}, DiskId{11}, 0, one}, {Term{1}, std::nullopt},
+                  RecordLog({noop(1), enrolment(1), enrolment(2)}), LogIndex{3}, Rng(1), at(0s));
+        raft.advance(at(20s));
+        BOOST_REQUIRE((raft.role() == Role::coordinator));
+        raft.step(at(20s), peer(2), AppendReply{Term{2}, true, raft.log().last_index(), DiskId{disk}});
+        BOOST_TEST(raft.is_complete_at(peer(2)) == (disk == 12));
+    }
+}
+
 // Their averages are their own: a log takes records that name them.
 BOOST_AUTO_TEST_CASE(contributors_may_be_in_an_average_and_violate) {
     const CommitteeRule three{.everybody_up_to = 3, .seats = 3};

@@ -1,7 +1,8 @@
 // The role goes round: over a thousand terms everybody serves about as often as anybody else; and where a committee votes, its seats
-// move through all (COORDINATOR.md, section 2).
+// move through all, by turns and away from the dead (COORDINATOR.md, section 2).
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -87,4 +88,36 @@ BOOST_AUTO_TEST_CASE(the_seats_of_fifty_move_through_all_and_so_does_the_role) {
     BOOST_TEST(last_term >= exchanges * settings.committee.terms_per_exchange);
     BOOST_TEST(last_term < (exchanges + 4) * settings.committee.terms_per_exchange);
     BOOST_TEST(served.size() >= many * 9 / 10);
+}
+
+// Voters die one after the other, and the seats of the dead go to the living: of twelve the last four still decide, and still
+// synchronise, though eight of the twelve are gone for ever and nobody has removed them.
+BOOST_AUTO_TEST_CASE(a_committee_outlives_its_members_one_after_the_other) {
+    Settings settings = busy_settings(1, 12);
+    settings.through_codec = false;
+    settings.batch = 100ms;
+    Simulation simulation(settings);
+    simulation.start();
+    const Ledger& ledger = simulation.ledger();
+    const std::vector<Host*> hosts = simulation.hosts();
+    simulation.run_for(5s);
+    for (std::size_t dead = 1; dead <= 8; ++dead) {
+        const auto& voters = ledger.members().voters;
+        const std::size_t victim = *std::ranges::find_if(voters, [&](std::size_t host) { return hosts[host]->up(); });
+        hosts[victim]->crash("turned off");
+        simulation.run_for(25s);  // known to all, its seat given to another, who decides with the rest
+        BOOST_TEST(voters.size() == 7U);
+        if (dead <= 5) BOOST_TEST(!voters.contains(victim));
+        const std::uint64_t full = ledger.statistics().rounds_full;
+        const std::size_t committed = ledger.committed().size();
+        simulation.run_for(10s);
+        BOOST_TEST(ledger.committed().size() > committed, "nothing is decided with " << dead << " gone");
+        BOOST_TEST(ledger.statistics().rounds_full > full, "nothing is synchronised with " << dead << " gone");
+    }
+    for (Host* host : hosts)
+        if (!host->up()) host->start();
+    simulation.run_for(30s);
+    BOOST_TEST(ledger.members().full_count() == 12U);
+    for (Host* host : hosts)
+        BOOST_TEST((host->peer().status().commit.value + 20 > ledger.committed().size()));
 }

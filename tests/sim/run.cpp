@@ -29,11 +29,12 @@ struct Options {
     bool first_only = false;
     std::size_t tail = 40;
     std::size_t jobs = 1;
+    std::size_t members = 0;
 };
 
 constexpr const char* usage =
     "usage: sim_run (--seed N | --seeds A..B) [--biased | --both] [--verbose] [--hash] [--faults]\n"
-    "               [--first-only] [--tail LINES] [--jobs N]\n"
+    "               [--first-only] [--tail LINES] [--jobs N] [--members N]\n"
     "  --biased   late messages, crashes at the worst instants, isolated coordinators\n"
     "  --both     every seed plain and biased\n"
     "  --verbose  the whole transcript\n"
@@ -41,11 +42,14 @@ constexpr const char* usage =
     "  --faults   after each run its faults and their times; after a broken one always\n"
     "  --first-only  stop at the first broken run (of each process)\n"
     "  --tail     transcript lines shown with a broken invariant (40, at most 120)\n"
-    "  --jobs     processes that share the seeds (1)\n";
+    "  --jobs     processes that share the seeds (1)\n"
+    "  --members  the size of every group, which each seed draws otherwise\n";
 
 constexpr std::size_t jobs_max = 64;
+constexpr std::size_t members_asked_max = 50;  // the largest that is drawn
 
 std::string program;
+std::size_t members_asked = 0;
 const Simulation* running = nullptr;  // for the handler of SIGABRT: a CHECK inside the protocol
 std::size_t tail_shown = 40;
 
@@ -58,9 +62,10 @@ void print_failure(const Simulation& simulation, const char* what) {
     for (std::size_t i = skipped; i < tail.size(); ++i) text += tail[i] + "\n";
     const Settings& settings = simulation.settings();
     text += "VIOLATION " + std::string(what) + "\n  " + settings.text() + "\n  faults:" + transcript.faults_text() +
-            text_of("\n  transcript %016llx\n  replay: %s --seed %llu%s --verbose\n",
+            text_of("\n  transcript %016llx\n  replay: %s --seed %llu%s%s --verbose\n",
                     static_cast<unsigned long long>(transcript.hash()), program.c_str(),
-                    static_cast<unsigned long long>(settings.seed), settings.biased ? " --biased" : "");
+                    static_cast<unsigned long long>(settings.seed), settings.biased ? " --biased" : "",
+                    members_asked == 0 ? "" : text_of(" --members %zu", members_asked).c_str());
     std::fflush(stdout);
     std::fputs(text.c_str(), stderr);
 }
@@ -103,6 +108,7 @@ bool parse_value(std::string_view argument, std::string_view value, Options& opt
     const auto number = parse_number(value);
     if (!number) return false;
     if (argument == "--tail") options.tail = *number;
+    else if (argument == "--members" && *number >= 1 && *number <= members_asked_max) options.members = *number;
     else if (argument == "--jobs" && *number >= 1 && *number <= jobs_max) options.jobs = *number;
     else return false;
     return true;
@@ -119,7 +125,7 @@ std::optional<Options> parse(int argc, char** argv) {
 }
 
 void run_one(std::uint64_t seed, bool biased, const Options& options, Totals& totals) {
-    Simulation simulation(draw_settings(seed, biased), options.verbose);
+    Simulation simulation(draw_settings(seed, biased, options.members), options.verbose);
     const ProcessorTime stopwatch;
     running = &simulation;
     bool is_broken = false;
@@ -187,6 +193,7 @@ int main(int argc, char** argv) {
     }
     program = argv[0];
     tail_shown = options->tail;
+    members_asked = options->members;
     std::signal(SIGABRT, on_abort);
     const auto begin = std::chrono::steady_clock::now();
     const Totals totals = run_jobs(*options);

@@ -37,7 +37,7 @@ Duration between(Rng& rng, Duration least, Duration most) { return least + unifo
 
 }  // namespace
 
-Settings draw_settings(std::uint64_t seed, bool biased) {
+Settings draw_settings(std::uint64_t seed, bool biased, std::size_t members) {
     Settings settings;
     settings.seed = seed;
     settings.biased = biased;
@@ -49,6 +49,7 @@ Settings draw_settings(std::uint64_t seed, bool biased) {
     const std::uint64_t rare = uniform_below(rng, 500);
     if (rare < 16) settings.members = 15;
     if (rare == 16) settings.members = 50;
+    if (members != 0) settings.members = members;
     const bool fast = chance(rng, 0.4) && settings.members < 50;  // that would be 8,000 heartbeats a second
     settings.timing = fast ? Timing::fast() : Timing();
     settings.scale = fast ? 0.2 : 1.0;

@@ -60,7 +60,8 @@ struct Settings {
     std::string text() const;          // one line
 };
 
-Settings draw_settings(std::uint64_t seed, bool biased);
+// `members`: of a group of that size; 0: that is drawn too.
+Settings draw_settings(std::uint64_t seed, bool biased, std::size_t members = 0);
 
 // Randomness of the simulator beside protocol/random.hpp.
 bool chance(Rng& rng, double probability);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Breaks one rule of the election, the log, the handover or of pulling models at a time and expects a test or a schedule to
+# Breaks one rule of the election, the log, the committee, the handover or of pulling models at a time and expects a test or a schedule to
 # notice. Not part of ctest: it compiles.
 #   tests/protocol/mutants/run.sh [NAME...]            table.txt
 #   tests/protocol/mutants/run.sh --models [NAME...]   models.txt: encodings and aggregation
@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/support/mutants.sh
 source "$here/../../support/mutants.sh"
 table=$here/table.txt
-tests="raft handover peer participant balancer blob_pull hash_tree compaction schedules"
+tests="raft handover peer participant balancer blob_pull hash_tree compaction committee schedules"
 chosen=()
 if [ "${1:-}" = --models ]; then
     shift

@@ -1,5 +1,5 @@
-// membership_sim [--members M] [--seeds N] [--plain] [--multiplier X] --scenario NAME,...
-// A row of a table for each scenario: medians and worst cases over the seeds 1..N. Its last column is a hash of all
+// membership_sim [--members M] [--first-seed F] [--seeds N] [--plain] [--multiplier X] --scenario NAME,...
+// A row of a table for each scenario: medians and worst cases over N seeds from F (1) on. Its last column is a hash of all
 // transcripts: a change that is to change no behaviour leaves it as it is.
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +38,7 @@ std::string median_and_worst(const std::vector<double>& values, std::size_t seed
 
 struct Arguments {
     Options options;
+    std::uint64_t first_seed = 1;
     std::uint64_t seeds = 10;
     std::vector<std::string> scenarios;
 };
@@ -55,6 +56,7 @@ Arguments parse(int count, char** words) {
         const std::string_view word = words[i];
         const auto value = [&] { return i + 1 < count ? words[++i] : ""; };
         if (word == "--members") arguments.options.members = std::strtoul(value(), nullptr, 10);
+        else if (word == "--first-seed") arguments.first_seed = std::strtoull(value(), nullptr, 10);
         else if (word == "--seeds") arguments.seeds = std::strtoul(value(), nullptr, 10);
         else if (word == "--scenario") arguments.scenarios = split(value());
         else if (word == "--plain") arguments.options.lifeguard = false;
@@ -114,7 +116,7 @@ struct Row {
 
 int run(const Arguments& arguments) {
     std::vector<Row> rows(arguments.scenarios.size());
-    for (std::uint64_t seed = 1; seed <= arguments.seeds; ++seed) {
+    for (std::uint64_t seed = arguments.first_seed; seed < arguments.first_seed + arguments.seeds; ++seed) {
         Options options = arguments.options;
         options.seed = seed;
         World world(options);
@@ -136,9 +138,10 @@ int main(int count, char** words) {
     const Arguments arguments = parse(count, words);
     if (arguments.scenarios.empty() || arguments.options.members < 2 || arguments.options.members > 1000 ||
         arguments.seeds == 0) {
-        std::fprintf(stderr, "usage: membership_sim [--members 2..1000] [--seeds N] [--plain] [--multiplier X] --scenario "
-                             "NAME,...\n"
-                             "crash|kill|spread|loss5|loss20|frozen-third|stopping-third|lifeguard-cycle|partition|rest\n");
+        std::fprintf(stderr, "usage: membership_sim [--members 2..1000] [--first-seed F] [--seeds N] [--plain] "
+                             "[--multiplier X] --scenario NAME,...\n"
+                             "crash|kill|spread|loss5|loss20|frozen-third|stopping-third|lifeguard-cycle|unread-cycle|partition|\n"
+                             "rest\n");
         return 2;
     }
     return run(arguments);

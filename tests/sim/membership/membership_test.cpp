@@ -100,6 +100,16 @@ BOOST_AUTO_TEST_CASE(processes_that_hardly_run_kill_no_healthy_member_with_lifeg
     BOOST_TEST(run_scenario("lifeguard-cycle", options)->false_deaths >= 24U);
 }
 
+// Those of these seeds in which one that hardly ran declared a healthy member dead, before suspects had a last word.
+BOOST_AUTO_TEST_CASE(whoever_wakes_for_moments_with_its_mail_unread_kills_nobody) {
+    for (const std::uint64_t seed : {16U, 29U}) {
+        Options options;
+        options.members = 40;
+        options.seed = seed;
+        BOOST_TEST(run_scenario("unread-cycle", options)->false_deaths == 0U, "seed " << seed);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_third_that_stops_for_half_a_minute_comes_back_and_takes_nobody_with_it) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         const Outcome outcome = outcome_of("frozen-third", 15, seed);

@@ -123,6 +123,29 @@ void lifeguard_cycle(World& world) {
     }
 }
 
+// The same on busy processors that lose datagrams, each by itself: every other time it wakes, its 20 ms go to its timers,
+// and what waits stays unread. Suspicions end there whose refutation lies among that.
+void unread_cycle(World& world) {
+    const std::size_t cycling = std::max<std::size_t>(1, world.options().members / 5);
+    Rng rng(world.options().seed);
+    std::multimap<Instant, std::size_t> turns;
+    for (std::size_t host = 0; host < cycling; ++host)
+        turns.emplace(world.now() + uniform_duration(rng, 4s), host);
+    std::vector<bool> is_stopped(cycling);
+    const Instant end = world.now() + 90s;
+    world.set_loss(0.20);
+    while (turns.begin()->first < end) {
+        const auto [when, host] = *turns.begin();
+        turns.erase(turns.begin());
+        world.run_for(when - world.now());
+        is_stopped[host] = !is_stopped[host];
+        if (is_stopped[host]) world.freeze(host);
+        else world.thaw(host, uniform_below(rng, 2) == 0 ? Duration::zero() : 20ms);
+        turns.emplace(when + (is_stopped[host] ? 3500ms + uniform_duration(rng, 1s) : Duration(20ms)), host);
+    }
+    world.run_for(end - world.now());
+}
+
 void partition(World& world, Outcome& outcome) {
     const std::size_t half = world.options().members / 2;
     world.split(half, true);
@@ -157,6 +180,7 @@ std::optional<Outcome> run_scenario(const std::string& name, World& world) {
     else if (name == "frozen-third") frozen_third(world, outcome);
     else if (name == "stopping-third") stopping_third(world, outcome);
     else if (name == "lifeguard-cycle") lifeguard_cycle(world);
+    else if (name == "unread-cycle") unread_cycle(world);
     else if (name == "partition") partition(world, outcome);
     else if (name == "rest") world.run_for(120s);
     else return std::nullopt;

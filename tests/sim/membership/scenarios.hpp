@@ -22,7 +22,7 @@ struct Outcome {
 
 // Everybody joins and the news of it is passed on: what follows is not mixed with it.
 void settle(World& world);
-// crash, kill, loss5, loss20, frozen-third, stopping-third, lifeguard-cycle, partition, spread, rest.
+// crash, kill, loss5, loss20, frozen-third, stopping-third, lifeguard-cycle, unread-cycle, partition, spread, rest.
 std::optional<Outcome> run_scenario(const std::string& name, World& settled);
 std::optional<Outcome> run_scenario(const std::string& name, const Options& options);
 

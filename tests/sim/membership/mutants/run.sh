@@ -5,7 +5,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/support/mutants.sh
 source "$here/../../../support/mutants.sh"
-tests="protocol_swim_parts_test protocol_swim_test protocol_swim_tables_test protocol_membership_test sim_membership_test"
+tests="protocol_swim_parts_test protocol_swim_test protocol_swim_suspicion_test protocol_swim_tables_test"
+tests+=" protocol_membership_test sim_membership_test"
 build() {
     # shellcheck disable=SC2086
     ${BUILD_WRAPPER:-} cmake --build "$copy/build" --target $tests >"$copy/build.log" 2>&1
