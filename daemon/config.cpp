@@ -130,6 +130,11 @@ void read_averaging(ConfigReader& reader, AveragingSettings& averaging) {
                 {.min = 0, .max = 1e12, .above = true});
     averaging.check_period = static_cast<std::uint32_t>(
         reader.integer("averaging.check_period", averaging.check_period, 1, 1'000'000));
+    static constexpr std::array<std::pair<std::string_view, Augmentation>, 4> augmentations{{{"random", Augmentation::random},
+                                                                                             {"all", Augmentation::all},
+                                                                                             {"hedge", Augmentation::hedge},
+                                                                                             {"slack", Augmentation::slack}}};
+    reader.choice<Augmentation>("averaging.augmentation", averaging.augmentation, augmentations);
     static constexpr std::array<std::pair<std::string_view, Weighting>, 2> weightings{
         {{"equal", Weighting::equal}, {"samples", Weighting::samples}}};
     reader.choice<Weighting>("averaging.weighting", averaging.weighting, weightings);

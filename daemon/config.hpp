@@ -14,6 +14,7 @@
 
 #include "learner/csv.hpp"
 #include "learner/learner.hpp"
+#include "protocol/averaging/augmentation.hpp"
 #include "protocol/averaging/sample_marks.hpp"
 #include "protocol/encoding/model_encoding.hpp"
 #include "protocol/types.hpp"
@@ -103,6 +104,7 @@ struct AveragingSettings {
     double divergence_threshold = 0.7;  // Delta, of squared distances
     std::uint32_t check_period = 1;     // batches between two checks of the local condition
     Weighting weighting = Weighting::samples;
+    Augmentation augmentation = Augmentation::random;
     ModelEncoding encoding = ModelEncoding::f32;
 };
 

@@ -88,6 +88,7 @@ std::string to_toml(const Config& config) {
     out << "\n[averaging]\n";
     line("divergence_threshold", real_text(config.averaging.divergence_threshold));
     line("check_period", std::to_string(config.averaging.check_period));
+    text("augmentation", augmentation_name(config.averaging.augmentation));
     text("weighting", weighting_name(config.averaging.weighting));
     text("encoding", encoding_name(config.averaging.encoding));
     return std::move(out).str();

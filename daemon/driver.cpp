@@ -47,6 +47,7 @@ PeerConfig peer_config(const Config& config, const Recovered& recovered) {
             .boot = drawn(),
             .divergence_threshold = config.averaging.divergence_threshold,
             .weighting = config.averaging.weighting,
+            .augmentation = config.averaging.augmentation,
             .encoding = config.averaging.encoding,
             .parameter_count = recovered.initial_model->size(),
             .model_count = recovered.learner.parameter_count(),

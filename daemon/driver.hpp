@@ -91,6 +91,7 @@ private:
     void leaves_made(const ModelHash& hash, const std::vector<ModelHash>& leaves);
     void carry_out_event(const CoordinatorChanged& event);
     void carry_out_event(const RoundDecided& event);
+    void carry_out_event(const SlackDecided& event);
     std::optional<Error> ask_for(const Members& change);
     std::optional<std::string> objection(const PeerId& id) const;
     void carry_out_event(const MembersChanged& event);

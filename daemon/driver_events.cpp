@@ -29,6 +29,12 @@ void Driver::carry_out_event(const RoundDecided& event) {
                       event.average.violations, *suppressed);
 }
 
+void Driver::carry_out_event(const SlackDecided& event) {
+    if (const auto suppressed = limiter_.allow("slack", clock_.now()))
+        logger_->info("slack_decided index={} round={}.{} members={} suppressed={}", event.index.value,
+                      event.slack.round.term.value, event.slack.round.sequence, event.slack.allowances.size(), *suppressed);
+}
+
 void Driver::carry_out_event(const MembersChanged& event) {
     const PeerStatus now = peer_.status();
     const bool is_gone = now.standing == Standing::removed || now.standing == Standing::revoked;
@@ -111,7 +117,7 @@ StatusView Driver::status() const {
             .moments = std::string(moments_name(config_.training.moments)),
             .threads = config_.training.threads,
             .feed = feed_ ? feed_->counters() : std::optional<learner::PushQueue::Counters>(),
-            .threshold = config_.averaging.divergence_threshold,
+            .threshold = peer_.position().threshold,
             .check_period = config_.averaging.check_period,
             .uptime_seconds = clock_.seconds(),
             .start = state_.incarnation,

@@ -97,6 +97,7 @@ json member_part_json(const RoundAtMember& part, const std::optional<RoundDecisi
 
 // "unknown" is a round that this peer was asked for and whose outcome it has not heard of.
 const char* kind_of(const RoundStory& story) {
+    if (story.decision && !story.decision->allowances.empty()) return "slack";
     if (story.decision) return story.decision->is_full ? "full" : "partial";
     if (story.at_coordinator) {
         if (story.at_coordinator->dropped) return "dropped";
@@ -130,6 +131,7 @@ json story_json(const RoundsView& view, const RoundStory& story) {
                 {"index", nullptr},
                 {"violations", nullptr},
                 {"weights", json::array()},
+                {"allowances", json::array()},
                 {"hash", nullptr},
                 {"reason", ""},
                 {"seconds_ago", nullptr},
@@ -139,7 +141,9 @@ json story_json(const RoundsView& view, const RoundStory& story) {
     if (const auto& decision = story.decision) {
         result["index"] = decision->index.value;
         result["violations"] = decision->average.violations;
-        result["hash"] = decision->average.hash.text();
+        if (!decision->average.hash.is_none()) result["hash"] = decision->average.hash.text();
+        for (const Allowance& allowance : decision->allowances)
+            result["allowances"].push_back({{"id", allowance.member.text()}, {"share", allowance.share}});
         for (const Share& share : decision->average.balancing_set)
             result["weights"].push_back({{"id", share.member.text()}, {"weight", share.weight}});
     }

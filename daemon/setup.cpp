@@ -71,6 +71,7 @@ std::vector<SharedSetting> shared_settings(const Config& config) {
     const AveragingSettings& averaging = config.averaging;
     return {{"averaging.divergence_threshold", real_text(averaging.divergence_threshold)},
             {"averaging.check_period", std::to_string(averaging.check_period)},
+            {"averaging.augmentation", augmentation_name(averaging.augmentation)},
             {"averaging.weighting", weighting_name(averaging.weighting)},
             {"cluster.profile", timing_profile_name(config.cluster.profile)}};
 }

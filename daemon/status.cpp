@@ -181,6 +181,7 @@ json status_json(const StatusView& view) {
             {"rounds",
              {{"full", view.peer.rounds_full},
               {"partial", view.peer.rounds_partial},
+              {"slack", view.peer.rounds_slack},
               {"failed", view.peer.rounds_failed},
               {"open", round_text(view.peer.open_round)}}},
             {"bytes", bytes_json(view.transport)},

@@ -103,7 +103,7 @@ void Trainer::run() {
     static_cast<void>(::pthread_setname_np(::pthread_self(), "training"));  // for top -H and profilers
     lower_priority(config_.nice);
     next_batch_ = std::chrono::steady_clock::now();
-    report(false, Urgency::now);
+    report(true, Urgency::now);  // so that a peer that has nothing to train on can say how far it is
     for (;;) {
         std::deque<TrainerCommand> commands = wait_for_commands();
         for (TrainerCommand& command : commands)

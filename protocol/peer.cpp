@@ -537,15 +537,14 @@ std::vector<RoundStory> Peer::rounds() const {
 
 const swim::Swim& Peer::membership() const { return machines_->membership.swim(); }
 
-double Peer::threshold() const { return machines_->participant.threshold(); }
-
 std::vector<NamedModel> Peer::bases() const { return machines_->participant.bases(); }
 
 std::set<PeerId> Peer::awaited() const { return machines_->awaited(); }
 
 PeerPosition Peer::position() const {
     const Raft& raft = machines_->raft;
-    return {raft.term(), raft.role(), raft.commit()};
+    const Participant& participant = machines_->participant;
+    return {raft.term(), raft.role(), raft.commit(), participant.applied(), participant.reference_version(), participant.threshold()};
 }
 
 const std::vector<Record>& Peer::records() const { return machines_->raft.log().records(); }

@@ -101,6 +101,9 @@ struct PeerPosition {
     Term term;
     Role role = Role::follower;
     LogIndex commit;
+    LogIndex applied;
+    LogIndex reference;
+    double threshold = 0;                // see PeerStatus
 };
 
 // --- the peer -----------------------------------------------------------------------------------------
@@ -145,8 +148,6 @@ public:
     // The last rounds as this peer knows them, the newest at the end.
     [[nodiscard]] std::vector<RoundStory> rounds() const;
     [[nodiscard]] const swim::Swim& membership() const;
-    // What the model may drift from the reference, squared, before others hear of it.
-    [[nodiscard]] double threshold() const;
     // Models that a difference which arrives may be to; it needs them to be decoded.
     [[nodiscard]] std::vector<NamedModel> bases() const;
     // Members whose answer something in here waits for; all of them are reachable.

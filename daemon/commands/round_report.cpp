@@ -65,6 +65,8 @@ json duration_of(const json& round) {
 const char* reason_text(const std::string& reason) {
     if (reason == "violated") return "their models had left the ball";
     if (reason == "counter") return "everybody alive, for the counter of violations is full";
+    if (reason == "slack") return "how far everybody has drifted";
+    if (reason == "used up") return "everybody, for together they have drifted about as far as they may";
     if (reason == "far") return "the mean was outside the ball";
     return "too few had answered";
 }
@@ -81,6 +83,7 @@ std::string headline(const json& round) {
     std::string text = "round " + round.at("round").get<std::string>() + ": ";
     if (kind == "full") text += "full synchronisation, the average is the new reference";
     if (kind == "partial") text += "partial balancing, the reference stays";
+    if (kind == "slack") text += "slack handed out anew, no model moved";
     if (kind == "dropped") text += "dropped: " + round.at("reason").get<std::string>();
     if (kind == "open") text += "still open";
     if (kind == "unknown") text += "not decided, as far as this peer knows";
@@ -244,6 +247,10 @@ std::string round_report(const json& answer) {
     for (const json& share : round.at("weights"))
         weights += fmt::format("{}{} {:g}", weights.empty() ? "" : ", ", who.name(share.at("id")), figure(share.at("weight")));
     if (!weights.empty()) text += "weights      " + weights + "\n";
+    std::string shares;
+    for (const json& share : round.at("allowances"))
+        shares += fmt::format("{}{} {:.3f}", shares.empty() ? "" : ", ", who.name(share.at("id")), figure(share.at("share")));
+    if (!shares.empty()) text += "may drift    " + shares + " times the threshold\n";
     if (round.at("hash").is_string()) text += "average      " + round.at("hash").get<std::string>() + "\n";
     if (!round.at("membership").is_null()) text += membership_text(round.at("membership"));
     if (const std::string missing = round.at("missing").get<std::string>(); !missing.empty())

@@ -48,6 +48,7 @@ void Host::start() {
     config.boot = group_.rng();
     config.divergence_threshold = group_.settings.divergence_threshold;
     config.weighting = group_.settings.weighting;
+    config.augmentation = group_.settings.augmentation;
     config.encoding = group_.settings.encoding;
     config.parameter_count = group_.settings.parameter_count;
     config.model_count = group_.settings.parameter_count;

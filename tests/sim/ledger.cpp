@@ -40,6 +40,8 @@ Statistics& Statistics::operator+=(const Statistics& other) {
     records += other.records;
     rounds_full += other.rounds_full;
     rounds_partial += other.rounds_partial;
+    rounds_slack += other.rounds_slack;
+    sums_of_allowances += other.sums_of_allowances;
     changes += other.changes;
     seats += other.seats;
     rounds_applied += other.rounds_applied;
@@ -135,6 +137,7 @@ void Ledger::observe(std::size_t host, const Peer& peer) {
             "n%zu is in term %llu, its disk in another", host, number(position.term.value));
     if (const auto awaited = peer.awaited(); !awaited.empty()) check_waits(host, awaited, peer.status().members);
     if (position.role == Role::coordinator) coordinates(host, position.term, peer);
+    check_allowances(host, position);
     std::size_t& seen = commit_of_[host];
     if (position.commit.value <= seen) {
         require(position.commit.value == seen, "I2", "the commit index of n%zu goes back", host);
@@ -199,6 +202,49 @@ void Ledger::commit(std::size_t host, LogIndex index, const Record& record) {
     histories_.push_back(history.snapshot());
     ++statistics_.records;
     if (record.average() != nullptr) check_average(index, record);
+    if (record.slack() != nullptr) check_slack(index, record);
+}
+
+namespace {
+
+constexpr double allowance_rounding = 1e-9;
+
+}  // namespace
+
+// COORDINATOR.md, section 3: the sum of what everybody may drift is m Delta at most, at every instant, whoever is down. Where
+// the group or the reference is being changed two records are in force at once, and there is nothing to be summed.
+void Ledger::check_allowances(std::size_t host, const PeerPosition& position) {
+    if (settings_.augmentation != Augmentation::slack) return;
+    positions_[host] = position;
+    double sum = 0;
+    for (const auto* part : {&group_.voters, &group_.contributors})
+        for (const std::size_t member : *part) {
+            const auto seen = positions_.find(member);
+            if (seen == positions_.end() || seen->second.reference != reference_index_ || seen->second.applied < group_changed_) return;
+            sum += seen->second.threshold;
+        }
+    ++statistics_.sums_of_allowances;
+    const double whole = static_cast<double>(group_.full_count()) * settings_.divergence_threshold;
+    require(sum <= whole * (1 + allowance_rounding), "slack", text_of("thresholds add up to %.6f of %.6f", sum, whole));
+}
+
+void Ledger::check_slack(LogIndex index, const Record& record) {
+    const Slack& slack = *record.slack();
+    const std::string name = text_of("record %llu, round ", number(index.value)) + describe(slack.round);
+    require(slack.round.term == record.term && slack.round > latest_round_, "I4", name + " is not a new round");
+    latest_round_ = slack.round;
+    for (const Allowance& allowance : slack.allowances) {
+        const std::size_t host = host_of(allowance.member);
+        require(group_.is_full(host), "slack", name + text_of(": n%zu is no full member", host));
+        const auto told = told_.find({slack.round, host});
+        require(told == told_.end() || allowance.share * settings_.divergence_threshold >= told->second * (1 - allowance_rounding), "slack",
+                name + text_of(": n%zu has drifted further than it is given", host));
+    }
+    double sum = 0;
+    for (const auto* part : {&group_.voters, &group_.contributors})
+        for (const std::size_t member : *part) sum += histories_.back().allowances.of(make_id(settings_.seed, member));
+    require(sum <= static_cast<double>(group_.full_count()) * (1 + allowance_rounding), "slack", name + ": more is handed out than there is");
+    ++statistics_.rounds_slack;
 }
 
 void Ledger::change_group(LogIndex index, const Members& change) {
@@ -210,6 +256,7 @@ void Ledger::change_group(LogIndex index, const Members& change) {
         return;
     }
     ++statistics_.changes;
+    group_changed_ = index;
     const bool was_voter = group_.voters.erase(host) != 0;
     const bool was_contributor = group_.contributors.erase(host) != 0;
     const bool was_joining = group_.joining.erase(host) != 0;
@@ -422,6 +469,12 @@ void Ledger::sending(std::size_t host, std::size_t to, const Message& message) {
         const auto pushed = pushed_.find(ready->round);
         require(pushed != pushed_.end() && disk.blobs.contains(pushed->second), "I3",
                 "n%zu is ready for round %s without its blob", host, describe(ready->round).c_str());
+    }
+    if (const auto* distance = std::get_if<Distance>(&message)) {
+        require(disk.hard_state.highest_round >= distance->round, "slack",
+                "n%zu promises for round %s what it would not remember", host, describe(distance->round).c_str());
+        const auto [told, first] = told_.try_emplace({distance->round, host}, distance->squared_distance);
+        require(first || told->second == distance->squared_distance, "slack", "n%zu tells two distances in one round", host);
     }
     if (const auto* contribution = std::get_if<Contribution>(&message)) {
         const auto& pending = disk.checkpoint.applied.pending;

@@ -21,6 +21,8 @@ struct Statistics {
     std::uint64_t records = 0;
     std::uint64_t rounds_full = 0;
     std::uint64_t rounds_partial = 0;
+    std::uint64_t rounds_slack = 0;
+    std::uint64_t sums_of_allowances = 0;  // compared with m Delta
     std::uint64_t changes = 0;          // of the group
     std::uint64_t seats = 0;            // given to contributors
     std::uint64_t rounds_applied = 0;   // by every member of their sets: I7 was checked
@@ -97,6 +99,8 @@ private:
     void check_group(std::size_t host, const Peer& peer) const;
     [[nodiscard]] bool has_caught_up(LogIndex index, const Disk& disk) const;
     void check_caught_up(LogIndex index, std::size_t host, const std::string& name) const;
+    void check_slack(LogIndex index, const Record& record);
+    void check_allowances(std::size_t host, const PeerPosition& position);
     void check_average(LogIndex index, const Record& record);
     [[nodiscard]] double tolerance(const Parameters& model) const;
     void check_mean(const Average& average, const Parameters& model);
@@ -129,6 +133,10 @@ private:
     LogIndex reference_index_;
     RoundId latest_round_;
     std::uint64_t violations_ = 0;
+
+    std::map<std::size_t, PeerPosition> positions_;  // last seen, of those who are down as well
+    LogIndex group_changed_;                         // the last MEMBERS record but those that enroll
+    std::map<std::pair<RoundId, std::size_t>, double> told_;  // distances
 
     std::map<ModelHash, SharedModel> models_;
     std::map<RoundId, ModelHash> pushed_;     // average that travels under a round

@@ -16,6 +16,7 @@ struct WireBytes {
         std::size_t bytes = frame_bytes;
         for (const Record& record : message.records) {
             const Average* average = record.average();
+            if (const Slack* slack = record.slack()) bytes += slack->allowances.size() * (id_bytes + 1);
             bytes += record_bytes + (average == nullptr ? 0 : average->balancing_set.size() * (id_bytes + 1));
         }
         return bytes;

@@ -94,6 +94,7 @@ Settings lock_step_settings(std::uint64_t seed, std::size_t members) {
     settings.latency = 1ms;
     settings.divergence_threshold = 0.5;
     settings.weighting = Weighting::equal;
+    settings.augmentation = Augmentation::random;
     settings.encoding = ModelEncoding::f32;
     return settings;
 }

@@ -97,6 +97,9 @@ Settings draw_settings(std::uint64_t seed, bool biased, std::size_t members) {
     if (chance(rng, 0.5)) settings.weighting = Weighting::samples;
     if (chance(rng, 0.5)) settings.encoding = static_cast<ModelEncoding>(1 + uniform_below(rng, 3));
     draw_committee(settings, rng);
+    constexpr std::array<Augmentation, 8> augmentations{Augmentation::random, Augmentation::random, Augmentation::random, Augmentation::all,
+                                                        Augmentation::hedge,  Augmentation::slack,  Augmentation::slack,  Augmentation::slack};
+    settings.augmentation = augmentations.at(uniform_below(rng, augmentations.size()));
     // A day is short in some of these worlds; not where a disk may be lost, for a group that shrinks to two may need it.
     if (!settings.disks_fail && chance(rng, 0.3)) settings.timing.member_patience = scaled(settings, 15 + 30 * uniform_unit(rng));
     return settings;
@@ -107,12 +110,12 @@ HashTree Settings::tree() const { return {hash_of, node_hash_of, leaf_parameters
 std::string Settings::text() const {
     std::array<char, 512> text{};
     std::snprintf(text.data(), text.size(),
-                  "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f weighting=%s encoding=%s check_period=%zu batch=%lldus "
+                  "seed=%llu%s members=%zu founders=%zu%s%s timing=%s codec=%d sparse_seeds=%d Delta=%.3f augmentation=%s weighting=%s encoding=%s check_period=%zu batch=%lldus "
                   "step=%.4f drift=%.4f checkpoint=%lldus disk=%lldus fault_interval=%lldus "
                   "latency=%lldus slow_link=%lldus rate=%.1fMB/s control_queue=%zu bulk_queue=%zu datagrams=%zu rounds_per_term=%llu log_kept=%zu leaf=%zu "
                   "committee=%zu/%zu exchange=%llu",
                   static_cast<unsigned long long>(seed), biased ? " biased" : "", members, founding(), members_change ? " changing" : "", disks_fail ? " disks-fail" : "",
-                  scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, weighting_name(weighting), encoding_name(encoding).data(), check_period,
+                  scale < 1 ? "fast" : "lan", through_codec, sparse_seeds, divergence_threshold, augmentation_name(augmentation), weighting_name(weighting), encoding_name(encoding).data(), check_period,
                   static_cast<long long>(batch.count()), step_size, drift_size,
                   static_cast<long long>(checkpoint_interval.count()), static_cast<long long>(disk_delay.count()),
                   static_cast<long long>(fault_interval.count()), static_cast<long long>(latency.count()),

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/averaging/augmentation.hpp"
 #include "protocol/averaging/sample_marks.hpp"
 #include "protocol/encoding/model_encoding.hpp"
 #include "protocol/hash_tree.hpp"
@@ -33,6 +34,7 @@ struct Settings {
     std::size_t leaf_parameters = 8;   // of a leaf of the model's hash tree
     double divergence_threshold = 0.5;
     Weighting weighting = Weighting::equal;
+    Augmentation augmentation = Augmentation::random;
     ModelEncoding encoding = ModelEncoding::f32;
     std::size_t check_period = 3;      // batches between two reports of the distance
     Duration batch{};                  // mean time of one

@@ -140,7 +140,7 @@ bool Simulation::everything_done() {
         const PeerStatus status = host->peer().status();
         return host->idle() && status.open_round.is_none() && status.commit.value == ledger_->committed().size() &&
                status.applied == status.commit && host->learner().state().applied.applied == status.commit &&
-               host->learner().distance() <= settings_.divergence_threshold * 1.0001;
+               host->learner().distance() <= status.threshold * 1.0001;
     });
 }
 
@@ -166,7 +166,7 @@ void Simulation::require_agreement() {
                     learner.applied.pending->round.term.value + snapshot_terms_max >= status.term.value,
                 number, "a snapshot is pending for more than three terms");
         require(status.open_round.is_none(), number, "a round is still open");
-        require(host.learner().distance() <= settings_.divergence_threshold * 1.0001, number,
+        require(host.learner().distance() <= status.threshold * 1.0001, number,
                 text_of("its violation is never served, distance %.4f", host.learner().distance()));
         for (const MemberView& member : status.members)
             require(!status.roster.is_full(member.id) || member.state == swim::State::alive, number,

@@ -45,10 +45,10 @@ std::string Totals::text(double seconds) const {
         text_of("%llu runs, %llu broken, %.1f runs/s; %llu faults, %llu crashes, %llu lost disks, %llu terms, %llu messages\n",
                 number(runs_), number(broken_), static_cast<double>(runs_) / seconds, number(all.faults),
                 number(all.crashes), number(all.disks_lost), number(all.terms), number(all.messages)) +
-        text_of("%llu records: %llu full, %llu partial rounds, %llu applied by their whole set; "
+        text_of("%llu records: %llu full, %llu partial rounds, %llu of slack (%llu sums of allowances), %llu applied by their whole set; "
                 "%llu references skipped; %llu changes of the group, %llu of them seats given; slowest recovery %.1f s\n"
                 "%llu leaves of models pulled, %llu pullers sent on; %llu compactions, %llu snapshots taken for records that were gone, %llu own averages in them\n",
-                number(all.records), number(all.rounds_full), number(all.rounds_partial), number(all.rounds_applied),
+                number(all.records), number(all.rounds_full), number(all.rounds_partial), number(all.rounds_slack), number(all.sums_of_allowances), number(all.rounds_applied),
                 number(all.skipped_references), number(all.changes), number(all.seats), static_cast<double>(slowest_recovery_.count()) / 1e6,
                 number(all.leaves), number(all.refusals), number(all.compactions), number(all.snapshots_taken), number(all.parts_in_snapshots)) +
         text_of("network: %llu sessions broken by full queues, %llu messages kept back by clogs; packets: %llu in "

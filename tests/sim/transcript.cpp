@@ -45,10 +45,16 @@ struct Fingerprint {
         std::memcpy(&word, hash.bytes.data(), sizeof word);
         return word;
     }
+    static std::uint64_t of(const std::vector<Allowance>& allowances) {
+        std::uint64_t all = 0;
+        for (const Allowance& allowance : allowances) all = of({all, host_of(allowance.member), std::bit_cast<std::uint64_t>(allowance.share)});
+        return all;
+    }
     static std::uint64_t of(const Record& record) {
         const Average* average = record.average();
         if (const Members* change = record.members())
             return of({record.term.value, static_cast<std::uint64_t>(change->change), host_of(change->member)});
+        if (const Slack* slack = record.slack()) return of({record.term.value, slack->round.sequence, of(slack->allowances)});
         if (average == nullptr) return of({record.term.value});
         std::uint64_t members = 0;
         for (const Share& share : average->balancing_set) members |= std::uint64_t{1} << host_of(share.member);
@@ -73,6 +79,9 @@ struct Fingerprint {
     }
     std::uint64_t operator()(const Abort& m) const {
         return of({7, m.term.value, m.round.term.value, m.round.sequence});
+    }
+    std::uint64_t operator()(const Distance& m) const {
+        return of({40, m.term.value, m.round.term.value, m.round.sequence, std::bit_cast<std::uint64_t>(m.squared_distance)});
     }
     std::uint64_t operator()(const Ready& m) const {
         return of({8, m.term.value, m.round.term.value, m.round.sequence});
@@ -158,6 +167,9 @@ struct Describe {
     }
     std::string operator()(const Abort& message) const {
         return text_of("abort term=%llu round=%s", number(message.term.value), describe(message.round).c_str());
+    }
+    std::string operator()(const Distance& message) const {
+        return text_of("distance term=%llu round=%s %.4f", number(message.term.value), describe(message.round).c_str(), message.squared_distance);
     }
     std::string operator()(const Ready& message) const {
         return text_of("ready term=%llu round=%s", number(message.term.value), describe(message.round).c_str());
@@ -285,6 +297,11 @@ std::string describe(const Record& record) {
     const Average* average = record.average();
     if (const Members* change = record.members())
         return text_of("t%llu %s n%zu", number(record.term.value), change_name(change->change), host_of(change->member));
+    if (const Slack* slack = record.slack()) {
+        std::string shares;
+        for (const Allowance& each : slack->allowances) shares += text_of(" n%zu:%.3f", host_of(each.member), each.share);
+        return text_of("t%llu slack %s%s", number(record.term.value), describe(slack->round).c_str(), shares.c_str());
+    }
     if (average == nullptr) return text_of("t%llu noop", number(record.term.value));
     return text_of("t%llu %s %s v=%u {%s} %s", number(record.term.value),
                    record.is_reference() ? "reference" : "balance", describe(average->round).c_str(),

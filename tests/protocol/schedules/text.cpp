@@ -59,6 +59,7 @@ std::string text_of(const Record& record) {
     std::string text = std::to_string(record.term.value);
     if (const Members* change = record.members())
         return text + "." + change_name(change->change) + ":" + letter_of(change->member);
+    if (const Slack* slack = record.slack()) return text + ".slack" + std::to_string(slack->round.sequence);
     if (const Average* average = record.average())
         text += "." + std::to_string(average->round.sequence) + (record.is_reference() ? "!" : "");
     return text;
