@@ -273,9 +273,11 @@ void Peer::Machines::pump(Instant now) {
         collect_garbage();
         compact_log();
         std::vector<PeerId> holders;
-        // A newcomer may not know yet who is a member.
-        std::ranges::copy_if(standing() == Standing::newcomer ? membership.reachable() : members_seen,
-                             std::back_inserter(holders), [this](const PeerId& id) { return id != config.self; });
+        // Also joining members: one that was demoted may hold what nobody else does. A newcomer may not know yet who is a member.
+        const bool is_newcomer = standing() == Standing::newcomer;
+        std::ranges::copy_if(membership.reachable(), std::back_inserter(holders), [&](const PeerId& id) {
+            return id != config.self && (is_newcomer || history.roster().is_member(id));
+        });
         blobs.advance(now, holders);
         collect_sends();
         const bool is_announced = std::pair(raft.term(), raft.coordinator()) == announced;
@@ -349,7 +351,7 @@ Result<Peer> Peer::create(PeerConfig config, PersistedState state, Rng rng, Inst
         .blobs = BlobTable(state.blobs, state.hard_state.term, config.timing, {config.hash, config.parameter_count},
                            Rng(config.boot)),
         .serving = BlobServing(config.timing),
-        .participant = Participant({config.self, roster.full_count(), config.divergence_threshold,
+        .participant = Participant({config.self, {}, config.divergence_threshold,
                                     config.initial_model, initial_hash, config.timing, config.encoding, config.augmentation},
                                    std::move(state.applied), state.hard_state.highest_round, next_rng()),
         .balancer = Balancer({config.self, roster.full_count(), roster.voters, config.divergence_threshold, config.model_count, config.hash,

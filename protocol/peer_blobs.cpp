@@ -28,7 +28,7 @@ void Peer::Machines::receive(Instant, const PeerId& from, const FetchBlob& m) {
 }
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const BlobMissing& m) {
-    blobs.missing_at(now, from, m.hash, history.roster().is_voter(from));
+    blobs.missing_at(now, from, m.hash);
 }
 
 void Peer::Machines::receive(Instant now, const PeerId& from, const Blob& m) {

@@ -82,7 +82,9 @@ void Peer::Machines::connected(Instant now, const PeerId& id, const std::string&
 void Peer::Machines::count_members() {
     const Roster& roster = history.roster();
     balancer.members_changed(roster);
-    participant.members_changed(roster.full_count() + (roster.is_full(config.self) ? 0 : 1));
+    std::vector<PeerId> others = roster.rotation;
+    std::erase(others, config.self);
+    participant.members_changed(std::move(others));
 }
 
 void Peer::Machines::note_standing() {

@@ -98,24 +98,25 @@ void BlobTable::want_durable(Instant now, const ModelHash& hash) {
     if (!durable_.contains(hash) && !storing_.contains(hash)) fetch(now, hash);
 }
 
-void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter) {
+void BlobTable::missing_at(Instant now, const PeerId& from, const ModelHash& hash) {
     const auto found = fetches_.find(hash);
     if (found == fetches_.end()) return;
     if (found->second.pull) found->second.pull->missing_at(now, from, pulls_);
-    if (!is_voter) return;
     if (found->second.asked == from) found->second.asked.reset();
     // The last one to say so is asked again after the usual time, not at once: it may be about to store it.
     if (found->second.missing_at.insert(from).second) found->second.due = now;
 }
 
-bool BlobTable::is_lost(Instant now, const ModelHash& hash, std::size_t other_members) const {
+bool BlobTable::is_lost(Instant now, const ModelHash& hash, const std::vector<PeerId>& others) const {
     const auto found = fetches_.find(hash);
     if (found == fetches_.end()) return false;
     const Fetch& fetch = found->second;
-    if (fetch.missing_at.size() >= other_members) return true;
-    const bool is_majority = (fetch.missing_at.size() + 1) * 2 > other_members + 1;
     const auto lacks_it = [&fetch](const PeerId& holder) { return fetch.missing_at.contains(holder); };
-    return is_majority && now - fetch.since >= holder_patience_ && std::ranges::all_of(holders_, lacks_it);
+    if (!std::ranges::all_of(holders_, lacks_it)) return false;
+    const auto lacking = static_cast<std::size_t>(std::ranges::count_if(others, lacks_it));
+    if (lacking == others.size()) return true;
+    const bool is_majority = (lacking + 1) * 2 > others.size() + 1;
+    return is_majority && now - fetch.since >= holder_patience_;
 }
 
 bool BlobTable::is_missing_within_reach(const ModelHash& hash) const {

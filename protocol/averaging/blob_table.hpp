@@ -52,13 +52,13 @@ public:
     // A blob whose durability alone is of interest.
     void want_durable(Instant now, const ModelHash& hash);
 
-    // `from` does not hold it. Lost: every other voter has said so since the fetch began; or a majority lacks it, with
-    // us, and those who have not answered have been away for long, for a holder may never come back. What somebody else than a
-    // voter lacks says nothing of who holds it.
-    void missing_at(Instant now, const PeerId& from, const ModelHash& hash, bool is_voter = true);
+    // `from` does not hold it. Lost: all the `others`, the other full members of now, have said so since the fetch began, and so has
+    // whoever else can be asked; or a majority lacks it, with us, and those who have not answered have been away for long, for a
+    // holder may never come back. What a former member lacks says nothing of who holds it.
+    void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
     // Every holder that can be asked has said so.
     [[nodiscard]] bool is_missing_within_reach(const ModelHash& hash) const;
-    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, std::size_t other_members) const;
+    [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, const std::vector<PeerId>& others) const;
 
     // Sends due fetches, to `holders` (sorted).
     void advance(Instant now, const std::vector<PeerId>& holders);

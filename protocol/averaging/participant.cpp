@@ -217,7 +217,7 @@ bool Participant::apply_step(Instant now, const Step& step, const History& histo
         }
     }
     if (takes_part) {
-        if (average == nullptr && !blobs.is_lost(now, step.part->hash, config_.members - 1)) return false;
+        if (average == nullptr && !blobs.is_lost(now, step.part->hash, config_.others)) return false;
         if (average == nullptr) output_.alarms.push_back({"no peer holds the average of a round any more"});
         if (average != nullptr) {
             command.round = step.part->round;

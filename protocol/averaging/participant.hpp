@@ -26,7 +26,7 @@ class Participant {
 public:
     struct Config {
         PeerId self;
-        std::size_t members = 1;  // full ones, this peer counted among them whether it is one or not
+        std::vector<PeerId> others;  // full members
         double divergence_threshold = 0;
         SharedModel initial_model;
         ModelHash initial_hash;
@@ -38,7 +38,8 @@ public:
     Participant(Config config, AppliedState state, RoundId highest_round, Rng rng);
 
     void distance_measured(Instant now, LogIndex applied, double squared_distance);
-    void members_changed(std::size_t members) { config_.members = members; }
+    // The other full members, as of the last committed record.
+    void members_changed(std::vector<PeerId> others) { config_.others = std::move(others); }
     // Whether this peer's own word counts in the group: while it does not, it takes no part in a round.
     void fence(bool is_fenced) { is_fenced_ = is_fenced; }
     // It is new in the group and has learned nothing that others would miss: f := reference.

@@ -337,9 +337,19 @@ BOOST_AUTO_TEST_CASE(a_model_that_one_lacks_and_another_sent_wrong_is_lost) {
     const PeerId liar = bench.asked_for_list();
     const PeerId other = liar == peer(2) ? peer(3) : peer(2);
     bench.blobs.arrived(liar, BlobLeaves{bench.hash, {}});
-    BOOST_TEST(!bench.blobs.is_lost(bench.now, bench.hash, 2));
+    BOOST_TEST(!bench.blobs.is_lost(bench.now, bench.hash, {peer(2), peer(3)}));
     bench.blobs.missing_at(bench.now, other, bench.hash);
-    BOOST_TEST(bench.blobs.is_lost(bench.now, bench.hash, 2));
+    BOOST_TEST(bench.blobs.is_lost(bench.now, bench.hash, {peer(2), peer(3)}));
+}
+
+// Two who had lacked a model were removed; two were left, one of whom held it.
+BOOST_AUTO_TEST_CASE(what_former_members_lacked_says_nothing_of_who_is_left) {
+    Bench bench({peer(2), peer(3)});
+    bench.blobs.missing_at(bench.now, peer(2), bench.hash);
+    bench.blobs.missing_at(bench.now, peer(3), bench.hash);
+    BOOST_TEST(bench.blobs.is_lost(bench.now, bench.hash, {peer(2), peer(3)}));
+    BOOST_TEST(!bench.blobs.is_lost(bench.now, bench.hash, {peer(4), peer(5)}));
+    BOOST_TEST(!bench.blobs.is_lost(bench.now, bench.hash, {peer(3), peer(4)}));
 }
 
 BOOST_AUTO_TEST_CASE(who_lacks_the_model_rests_and_is_asked_again) {
@@ -353,7 +363,7 @@ BOOST_AUTO_TEST_CASE(who_lacks_the_model_rests_and_is_asked_again) {
     bench.advance();
     BOOST_TEST(bench.output.sends.empty());
     BOOST_TEST(bench.blobs.awaited().empty());
-    BOOST_TEST(bench.blobs.is_lost(bench.now, bench.hash, 2));
+    BOOST_TEST(bench.blobs.is_lost(bench.now, bench.hash, {peer(2), peer(3)}));
     bench.wait();
     BOOST_TEST(sent<FetchLeaves>(bench.output.sends).size() == 1U);
 }

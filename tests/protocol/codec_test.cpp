@@ -22,7 +22,8 @@ Snapshot snapshot_sample() {
     return {Term{9}, {LogIndex{12}, Term{7}, LogIndex{11}, {Term{7}, 2}, mean.hash, mean.round, 2, 5, 6,
                       {{peer(1), {LogIndex{12}, mean.round, mean.hash}}, {peer(4), {LogIndex{3}, {Term{2}, 1}, mean.hash}}},
                       {{peer(1), peer(2)}, {peer(7)}, {peer(4)}, {peer(3)}, {peer(5)}, {{peer(2), DiskId{77}}}, {peer(7), peer(2), peer(1)}, Term{6}},
-                      {{peer(3), LogIndex{2}}, {peer(4), LogIndex{1}}, {peer(5), LogIndex{12}}}}};
+                      {{peer(3), LogIndex{2}}, {peer(4), LogIndex{1}}, {peer(5), LogIndex{12}}},
+                      3, LogIndex{8}, Allowances({{peer(1), 0.25}, {peer(7), 1.5}})}};
 }
 
 std::vector<Message> samples() {
@@ -55,6 +56,9 @@ std::vector<Message> samples() {
             BlobBusy{mean.hash, {peer(2), peer(5)}},
             BlobBusy{mean.hash, {}},
             BlobLeaf{mean.hash, 0, parameters, {}},
+            Distance{Term{9}, {Term{9}, 2}, 0.625},
+            Query{Term{9}, {Term{9}, 2}, LogIndex{5}, {}, true},
+            Append{Term{9}, LogIndex{4}, Term{2}, {{Term{7}, Slack{{Term{7}, 3}, {{peer(1), 0.25}, {peer(2), 1.75}}}}}, LogIndex{5}, LogIndex{4}, mean.hash},
             RequestVote{Term{10}, LogIndex{3}, Term{8}, true, DiskId{~std::uint64_t{}}}};
 }
 

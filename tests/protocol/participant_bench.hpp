@@ -13,7 +13,7 @@ struct Bench {
                    Augmentation augmentation = Augmentation::random)
         : log(std::move(records)),
           history(cheap_hash(*initial)),
-          participant({peer(1), 3, 1.0, initial, cheap_hash(*initial), Timing{}, ModelEncoding::f32, augmentation}, state, highest, Rng(3)) {
+          participant({peer(1), {peer(2), peer(3)}, 1.0, initial, cheap_hash(*initial), Timing{}, ModelEncoding::f32, augmentation}, state, highest, Rng(3)) {
         for (LogIndex index{1}; index <= state.applied; index = index.next())
             history.decide(index, log.at(index));
         participant.coordinator_changed(now, Term{1}, peer(2));

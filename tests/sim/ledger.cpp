@@ -137,11 +137,10 @@ void Ledger::observe(std::size_t host, const Peer& peer) {
             "n%zu is in term %llu, its disk in another", host, number(position.term.value));
     if (const auto awaited = peer.awaited(); !awaited.empty()) check_waits(host, awaited, peer.status().members);
     if (position.role == Role::coordinator) coordinates(host, position.term, peer);
-    check_allowances(host, position);
     std::size_t& seen = commit_of_[host];
     if (position.commit.value <= seen) {
         require(position.commit.value == seen, "I2", "the commit index of n%zu goes back", host);
-        return;
+        return check_allowances(host, position);
     }
     require(peer.records() == disk.records && peer.log_base().index == disk.base.index, "I2",
             "n%zu: the log in memory is not the durable one", host);
@@ -159,6 +158,7 @@ void Ledger::observe(std::size_t host, const Peer& peer) {
     for (; seen < position.commit.value; ++seen)
         commit(host, LogIndex{seen + 1}, *disk.record(LogIndex{seen + 1}));
     if (seen == committed_.size()) check_group(host, peer);
+    check_allowances(host, position);
 }
 
 void Ledger::coordinates(std::size_t host, Term term, const Peer& peer) {
@@ -287,6 +287,8 @@ void Ledger::change_group(LogIndex index, const Members& change) {
         case Members::Change::demote:
             require(was_voter || was_contributor, "members", name + ", who is no full member");
             group_.joining.insert(host);
+            // A founder that nobody has averaged with begins from the reference, like a newcomer: it may be one, for all that its empty log says.
+            if (!histories_.back().served.contains(change.member)) away_.insert(host);
             break;
         case Members::Change::remove:
             require(was_voter || was_contributor || was_joining, "members", name + ", who is no member");

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/support/mutants.sh
 source "$here/../../support/mutants.sh"
 table=$here/table.txt
-tests="raft handover peer participant balancer slack blob_pull hash_tree compaction committee schedules"
+tests="raft handover peer participant balancer balancer_committee slack blob_pull hash_tree compaction committee schedules"
 chosen=()
 if [ "${1:-}" = --models ]; then
     shift
