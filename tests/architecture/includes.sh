@@ -28,7 +28,7 @@ function wants(pattern) { return header ~ ("^(" pattern ")$") }
         else if (folder == "learner" && target != "learner") refuse("learner/ includes only itself")
         else if (folder == "net" && target != "net" && header != "protocol/types.hpp")
             refuse("of the others net/ includes protocol/types.hpp alone")
-        else if (header == "protocol/msgpack_fields.hpp" && FILENAME !~ /^protocol\/((bulk_)?codec|membership\/swim_codec)\.cpp$/)
+        else if (header == "protocol/msgpack_fields.hpp" && FILENAME !~ /^protocol\/((bulk_|record_)?codec|membership\/swim_codec)\.cpp$/ && FILENAME != "protocol/record_codec.hpp")
             refuse("only the codecs know msgpack")
         else if (folder == "daemon" && target !~ /^(daemon|net|learner|protocol)$/)
             refuse("there is no such folder")

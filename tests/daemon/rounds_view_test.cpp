@@ -25,7 +25,7 @@ using parley::test::peer;
 RoundsView sample() {
     RoundsView view{.self = peer(1), .names = {{peer(1), "alpha"}, {peer(2), "beta"}, {peer(3), ""}}, .rounds = {}, .now = at(60s)};
     RoundStory own{.id = {Term{3}, 1}, .coordinator = peer(1), .decision = {}, .at_coordinator = {}, .at_member = {}};
-    own.decision = RoundDecision{LogIndex{8}, average(3, 1, {1, 2}), false, at(10050ms)};
+    own.decision = RoundDecision{LogIndex{8}, average(3, 1, {1, 2}), false, {}, at(10050ms)};
     own.at_coordinator = RoundAtCoordinator{};
     RoundAtCoordinator& seen = *own.at_coordinator;
     seen.threshold = 1;
@@ -43,7 +43,7 @@ RoundsView sample() {
     seen.bytes_sent = 400;
     seen.bytes_received = 200;
     RoundStory other{.id = {Term{4}, 1}, .coordinator = peer(2), .decision = {}, .at_coordinator = {}, .at_member = {}};
-    other.decision = RoundDecision{LogIndex{10}, average(4, 1, {1, 2, 3}, 2), true, at(20060ms)};
+    other.decision = RoundDecision{LogIndex{10}, average(4, 1, {1, 2, 3}, 2), true, {}, at(20060ms)};
     other.at_member = RoundAtMember{};
     other.at_member->asked = at(20s);
     other.at_member->contributed = at(20015ms);
