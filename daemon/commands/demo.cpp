@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "daemon/commands/commands.hpp"
 
@@ -30,6 +32,16 @@ void add_demo(CLI::App& app, CommandResult& result) {
     CLI::Option* given = command->add_option("--threshold", *threshold, "of the squared distance, Delta")
                              ->check(CLI::PositiveNumber)
                              ->check(refuse_nan);
+    command->add_option("--augmentation", options->augmentation, "random, hedge, all, slack: see configs/parley.toml")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, Augmentation>{{"random", Augmentation::random},
+                                                                                {"all", Augmentation::all},
+                                                                                {"hedge", Augmentation::hedge},
+                                                                                {"slack", Augmentation::slack}}));
+    command->add_option("--encoding", options->encoding, "of models: f32, f16, int8, int4")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, ModelEncoding>{{"f32", ModelEncoding::f32},
+                                                                                 {"f16", ModelEncoding::f16},
+                                                                                 {"int8", ModelEncoding::int8},
+                                                                                 {"int4", ModelEncoding::int4}}));
     command->add_flag("--json", options->json, "the summary as one JSON object; progress goes to stderr");
     command->callback([options, threshold, given, &result] {
         if (given->count() > 0) options->threshold = *threshold;

@@ -49,6 +49,8 @@ Config common_config(const DemoOptions& options) {
     config.cluster.name = "demo";
     config.cluster.profile = TimingProfile::lan;
     config.training.checkpoint_seconds = 20;
+    config.averaging.augmentation = options.augmentation;
+    config.averaging.encoding = options.encoding;
     if (options.data.empty()) {
         config.data.source = DataSource::graphical_model;
         config.data.features = 50;

@@ -21,6 +21,8 @@ struct DemoOptions {
     std::filesystem::path data;  // an IDX directory; empty: the graphical model
     std::filesystem::path keep;  // where the group lives and stays; empty: a temporary directory
     std::optional<double> threshold;
+    Augmentation augmentation = AveragingSettings{}.augmentation;
+    ModelEncoding encoding = AveragingSettings{}.encoding;
     bool json = false;
     std::filesystem::path parleyd;                     // empty: see find_parleyd
     std::function<void(std::size_t, Config&)> adjust;  // the config of each peer (from 0), before it starts

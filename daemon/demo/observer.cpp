@@ -31,6 +31,8 @@ void read_status(const json& status, PeerFigures& figures) {
     figures.parameters = learner.at("parameters").get<std::uint64_t>();
     figures.rounds_full = rounds.at("full").get<std::uint64_t>();
     figures.rounds_partial = rounds.at("partial").get<std::uint64_t>();
+    figures.rounds_slack = rounds.at("slack").get<std::uint64_t>();
+    figures.threshold = learner.at("threshold").get<double>();
     figures.rounds_failed = rounds.at("failed").get<std::uint64_t>();
     figures.bytes_sent = status.at("bytes").at("sent").get<std::uint64_t>();
     figures.model_bytes_sent = status.at("bytes").at("model_sent").get<std::uint64_t>();

@@ -30,6 +30,8 @@ struct PeerFigures {
     double samples_per_second = 0;
     std::uint64_t rounds_full = 0;
     std::uint64_t rounds_partial = 0;
+    std::uint64_t rounds_slack = 0;
+    double threshold = 0;          // of its own: what slack has made of the config's
     std::uint64_t rounds_failed = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t model_bytes_sent = 0;

@@ -79,6 +79,7 @@ DemoSummary summarise(const Observer& observer) {
         // The log counts decided rounds, the same for everybody; dropped ones are each coordinator's own.
         summary.rounds_full = std::max(summary.rounds_full, figures.rounds_full);
         summary.rounds_partial = std::max(summary.rounds_partial, figures.rounds_partial);
+        summary.rounds_slack = std::max(summary.rounds_slack, figures.rounds_slack);
         summary.rounds_failed += figures.rounds_failed;
         for (const auto& [type, bytes] : figures.sent_by_type)
             summary.sent_by_type[type] += bytes;
@@ -101,8 +102,8 @@ void print_summary(std::FILE* out, const DemoSummary& summary, const DemoGroup& 
     } else {
         fmt::print(out, "mean model     not evaluated: {}\n", summary.evaluation_error);
     }
-    fmt::print(out, "rounds         {} full, {} partial, {} failed\n", summary.rounds_full,
-               summary.rounds_partial, summary.rounds_failed);
+    fmt::print(out, "rounds         {} full, {} partial, {} of slack, {} failed\n", summary.rounds_full,
+               summary.rounds_partial, summary.rounds_slack, summary.rounds_failed);
     fmt::print(out, "bytes sent     {} in all, {} on model connections\n", bytes_text(summary.bytes_sent),
                bytes_text(summary.model_bytes_sent));
     for (const auto& [type, bytes] : summary.sent_by_type)
@@ -146,9 +147,12 @@ json summary_json(const DemoSummary& summary, const DemoGroup& group, const Obse
                 {"accuracy", nullptr},
                 {"test_samples", summary.evaluation.samples},
                 {"threshold", group.config().averaging.divergence_threshold},
+                {"augmentation", augmentation_name(group.config().averaging.augmentation)},
+                {"encoding", encoding_name(group.config().averaging.encoding)},
                 {"rounds",
                  {{"full", summary.rounds_full},
                   {"partial", summary.rounds_partial},
+                  {"slack", summary.rounds_slack},
                   {"failed", summary.rounds_failed}}},
                 {"bytes", std::move(bytes)},
                 {"continuous_bytes", summary.continuous_bytes},

@@ -21,6 +21,7 @@ struct DemoSummary {
     std::uint64_t batches = 0;
     std::uint64_t rounds_full = 0;
     std::uint64_t rounds_partial = 0;
+    std::uint64_t rounds_slack = 0;
     std::uint64_t rounds_failed = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t model_bytes_sent = 0;

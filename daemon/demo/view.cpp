@@ -17,7 +17,7 @@ std::string role_text(const PeerFigures& figures) {
 }
 
 std::string peer_line(const DemoPeer& peer, const PeerFigures& figures) {
-    const double threshold = peer.config.averaging.divergence_threshold;
+    const double threshold = figures.threshold;
     return fmt::format("{:<8} {:>7}  {:<12} {:>9} {:>8.4f} {:>6.1f}%  {:>8.4f} {} {:>5} {:>5} {:>9}",
                        peer.name, peer.process.pid(), role_text(figures), figures.samples, figures.loss,
                        100 * figures.accuracy, figures.distance, distance_bar(figures.distance, threshold),
