@@ -102,8 +102,9 @@ void print_status(const json& status) {
                    member.at("address").get<std::string>());
     print_learner(status.at("learner"));
     const json& rounds = status.at("rounds");
-    fmt::print("rounds     {} full, {} partial, {} failed here; reference version {}\n",
+    fmt::print("rounds     {} full, {} partial, {} of slack, {} failed here; reference version {}\n",
                rounds.at("full").get<std::uint64_t>(), rounds.at("partial").get<std::uint64_t>(),
+               rounds.at("slack").get<std::uint64_t>(),
                rounds.at("failed").get<std::uint64_t>(),
                status.at("reference").at("index").get<std::uint64_t>());
     const json& bytes = status.at("bytes");
