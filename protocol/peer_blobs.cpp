@@ -15,7 +15,7 @@ bool Peer::Machines::is_spared(Instant now, const PeerId& leaving) {
         if (leaving == config.self) return false;  // the next coordinator sees to it
         if (blobs.is_durable(served.hash)) continue;
         blobs.want_durable(now, served.hash);
-        if (!blobs.is_missing_within_reach(served.hash)) is_spared = false;
+        if (!blobs.is_missing_within_reach(now, served.hash)) is_spared = false;
     }
     return is_spared;
 }

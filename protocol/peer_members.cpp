@@ -176,7 +176,9 @@ void Peer::Machines::propose_members(Instant now) {
         return static_cast<std::size_t>(holders) >= after.majority();
     };
     const auto may_go = [&](const Members& change) {
-        return is_safe(change) && (change.change == Members::Change::admit || is_spared(now, change.member));
+        // A stolen key must not be able to put off its own end, whatever it says that it holds.
+        const bool is_free = change.change == Members::Change::admit || change.change == Members::Change::revoke;
+        return is_safe(change) && (is_free || is_spared(now, change.member));
     };
     // Its word does not count: it is taken in anew, as it is.
     for (const PeerId& id : roster.rotation) {

@@ -119,10 +119,11 @@ bool BlobTable::is_lost(Instant now, const ModelHash& hash, const std::vector<Pe
     return is_majority && now - fetch.since >= holder_patience_;
 }
 
-bool BlobTable::is_missing_within_reach(const ModelHash& hash) const {
+bool BlobTable::is_missing_within_reach(Instant now, const ModelHash& hash) const {
     const auto found = fetches_.find(hash);
     const auto lacks_it = [&](const PeerId& holder) { return found->second.missing_at.contains(holder); };
-    return found != fetches_.end() && std::ranges::all_of(holders_, lacks_it);
+    if (found == fetches_.end()) return false;
+    return std::ranges::all_of(holders_, lacks_it) || now - found->second.since >= holder_patience_;
 }
 
 void BlobTable::advance(Instant now, const std::vector<PeerId>& holders) {

@@ -56,8 +56,8 @@ public:
     // whoever else can be asked; or a majority lacks it, with us, and those who have not answered have been away for long, for a
     // holder may never come back. What a former member lacks says nothing of who holds it.
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
-    // Every holder that can be asked has said so.
-    [[nodiscard]] bool is_missing_within_reach(const ModelHash& hash) const;
+    // Every holder that can be asked has said so, or has had `holder_patience` to say anything.
+    [[nodiscard]] bool is_missing_within_reach(Instant now, const ModelHash& hash) const;
     [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, const std::vector<PeerId>& others) const;
 
     // Sends due fetches, to `holders` (sorted).

@@ -57,6 +57,7 @@ Instant Participant::next_deadline() const { return notice_due_; }
 
 void Participant::step(Instant now, const PeerId& from, const Query& message) {
     if (message.round.term != message.term) return;
+    if (message.round < highest_round_) return;
     const Asked asked{from, message};
     if (message.asks_distance) return asked_distance(now, asked);
     if (!may_answer(message)) {

@@ -1,5 +1,6 @@
 // A member's side of slack: it says how far it has drifted, and keeps to that until the round is over (COORDINATOR.md, section 3).
 #include <algorithm>
+#include <cmath>
 
 #include "protocol/averaging/participant.hpp"
 
@@ -35,9 +36,9 @@ void Participant::tell_distance(Instant now) {
     const Asked asked = *std::exchange(distance_wanted_, std::nullopt);
     const RoundId round = asked.query.round;
     if (asked.query.term != term_ || round <= highest_round_) return;
-    if (is_fenced_) {
+    if (is_fenced_ || !std::isfinite(distance_)) {
         output_.sends.push_back({asked.coordinator, Abort{round.term, round}});
-        return note_end(now, round, "this peer is fenced");
+        return note_end(now, round, is_fenced_ ? "this peer is fenced" : "the model has values that are not finite");
     }
     drop_snapshot(now, "the coordinator opened another round");
     highest_round_ = round;

@@ -4,7 +4,19 @@
 
 namespace parley {
 
+namespace {
+
+constexpr Duration standstill = 10s;  // between two inputs: some timer is due every second
+
+}  // namespace
+
 void Committee::watch(Instant now, const Roster& roster, const std::set<PeerId>& reachable) {
+    if (const Duration since = now - watched_; since >= standstill)
+        for (auto& [id, away] : away_since_) away += since;
+    watched_ = now;
+    const auto is_here = [&](const PeerId& voter) { return reachable.contains(voter); };
+    const auto here = static_cast<std::size_t>(std::ranges::count_if(roster.voters, is_here));
+    if (here < roster.majority()) return away_since_.clear();
     std::erase_if(away_since_, [&](const auto& entry) { return reachable.contains(entry.first) || !roster.is_full(entry.first); });
     for (const PeerId& id : roster.rotation)
         if (!reachable.contains(id)) away_since_.try_emplace(id, now);

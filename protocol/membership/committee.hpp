@@ -35,7 +35,8 @@ public:
         std::function<bool(const Members&)> is_safe;       // the reference outlives this change
     };
 
-    // At every input: `reachable` are those of the full members who are.
+    // At every input: `reachable` are those of the full members who are. While a majority of the voters is not nobody is away: we may be. Nor does
+    // time count in which this process stood still.
     void watch(Instant now, const Roster& roster, const std::set<PeerId>& reachable);
     // At the coordinator of `term`: what to propose.
     [[nodiscard]] std::optional<Members> next(Instant now, Term term, const Roster& roster, const Field& field) const;
@@ -50,6 +51,7 @@ private:
 
     CommitteeRule rule_;
     Patience patience_;
+    Instant watched_{};                     // last
     std::map<PeerId, Instant> away_since_;  // of full members
 };
 

@@ -35,6 +35,12 @@ struct Bench {
         committee.watch(now, roster, reachable);
     }
     void pass(Duration duration) {
+        for (const Instant end = now + duration; now < end;) {
+            now = std::min(end, now + 5s);
+            committee.watch(now, roster, reachable);
+        }
+    }
+    void sleep(Duration duration) {
         now += duration;
         committee.watch(now, roster, reachable);
     }
@@ -258,6 +264,33 @@ BOOST_AUTO_TEST_CASE(a_minority_demotes_nobody) {
         bench.away(bench.roster.voters[i]);
     bench.pass(48h);
     BOOST_TEST(!bench.next().has_value());  // two of four would not be a majority either
+}
+
+// A laptop's lid, or SIGSTOP: nobody was watched meanwhile.
+BOOST_AUTO_TEST_CASE(time_in_which_the_watcher_stood_still_does_not_count) {
+    Bench bench(5);
+    bench.away(bench.roster.voters.back());
+    bench.pass(10s);
+    bench.sleep(48h);
+    BOOST_TEST(!bench.next().has_value());
+    bench.pass(24h);
+    BOOST_TEST(bench.next().has_value());
+}
+
+// It was cut off itself, and is elected before the last of its connections is back.
+BOOST_AUTO_TEST_CASE(whoever_was_with_a_minority_begins_to_count_anew) {
+    Bench bench(5);
+    for (const std::size_t i : {1, 2, 3, 4})
+        bench.away(bench.roster.voters[i]);
+    bench.pass(25h);
+    for (const std::size_t i : {1, 2, 3})
+        bench.reachable.insert(bench.roster.voters[i]);
+    bench.pass(5s);
+    BOOST_TEST(!bench.next().has_value());
+    bench.pass(23h);
+    BOOST_TEST(!bench.next().has_value());
+    bench.pass(1h);
+    BOOST_TEST(bench.next().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(four_of_seven_go_one_after_the_other_and_the_rest_still_has_a_majority) {

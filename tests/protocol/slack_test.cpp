@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <limits>
 #include <numeric>
 
 #include "protocol/log/history.hpp"
@@ -198,6 +199,15 @@ BOOST_AUTO_TEST_CASE(a_promise_outlives_a_restart) {
     Member older({}, {Term{1}, 5});
     older.commit(Balance{average(1, 4, {2, 3})});
     BOOST_TEST(older.participant.threshold() == 0);
+}
+
+// It is not waited for, in any round.
+BOOST_AUTO_TEST_CASE(a_model_that_is_not_finite_has_no_distance) {
+    Member member;
+    member.measure(std::numeric_limits<double>::infinity());
+    member.ask(1);
+    BOOST_TEST(!member.told().has_value());
+    BOOST_TEST(sent<Abort>(member.sends).size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(when_slack_is_used_up_the_same_round_asks_for_the_model_once) {

@@ -18,6 +18,8 @@ void Ledger::check_allowances(std::size_t host, const PeerPosition& position) {
     double sum = 0;
     for (const auto* part : {&group_.voters, &group_.contributors})
         for (const std::size_t member : *part) {
+            // On a disk that is not its own it takes no part, and does not know what it may.
+            if (lost_disks_.contains(member)) return;
             const auto seen = positions_.find(member);
             if (seen == positions_.end() || seen->second.reference != reference_index_ || seen->second.applied < group_changed_) return;
             sum += seen->second.threshold;

@@ -74,10 +74,10 @@ BOOST_AUTO_TEST_CASE(the_seats_of_fifty_move_through_all_and_so_does_the_role) {
         BOOST_REQUIRE((ledger.members().voters.size() == 7 || ledger.members().voters.size() == 8));
     }
     BOOST_TEST(ledger.seated().size() == many);
-    // By turns: nobody twice before everybody once, so the terms are as few as can be.
+    // By turns: nobody twice before everybody once, but for those who were not ready when it was theirs and kept it.
     const std::size_t exchanges = many - 7;
     BOOST_TEST(ledger.statistics().seats >= exchanges);
-    BOOST_TEST(ledger.statistics().seats <= exchanges + 1);  // one more in the last tenth of a second
+    BOOST_TEST(ledger.statistics().seats <= exchanges * 5 / 4);
     std::set<std::size_t> served;
     for (const auto& [term, host] : ledger.coordinators())
         served.insert(host);
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(the_seats_of_fifty_move_through_all_and_so_does_the_role) {
                                      << ledger.statistics().records << " records, "
                                      << static_cast<double>(simulation.now().time_since_epoch().count()) / 1e6 << " s");
     BOOST_TEST(last_term >= exchanges * settings.committee.terms_per_exchange);
-    BOOST_TEST(last_term < (exchanges + 4) * settings.committee.terms_per_exchange);
+    BOOST_TEST(last_term < (exchanges * 5 / 4 + 4) * settings.committee.terms_per_exchange);
     BOOST_TEST(served.size() >= many * 9 / 10);
 }
 
