@@ -330,6 +330,17 @@ BOOST_AUTO_TEST_CASE(notices_measured_before_the_last_average_are_stale) {
 }
 
 // "the authors' code merges them in and inflates itself to full rounds"
+// It was measured against what its sender might drift before slack was handed out anew.
+BOOST_AUTO_TEST_CASE(notices_from_before_the_last_slack_are_stale) {
+    Bench bench(5);
+    bench.decide(Slack{{Term{1}, 9}, {{peer(2), 1.5}, {peer(3), 0.5}}});
+    bench.balancer.step(bench.now, peer(2), ViolationNotice{LogIndex{1}, 1.2});
+    bench.open();
+    BOOST_TEST(bench.queried().empty());
+    bench.violate({2});
+    BOOST_TEST((bench.queried() == std::set<std::uint8_t>{2}));
+}
+
 BOOST_AUTO_TEST_CASE(violations_during_a_round_wait_for_the_next) {
     Bench bench(5);
     bench.violate({2, 3});

@@ -152,6 +152,20 @@ BOOST_AUTO_TEST_CASE(a_distance_is_told_once_it_is_measured_with_everything_appl
     BOOST_TEST(*behind.told() == 0.3);
 }
 
+// It was of a model, or to a reference, that is gone.
+BOOST_AUTO_TEST_CASE(what_was_measured_before_an_average_is_not_told_after_it) {
+    Member member;
+    member.measure(0.3);
+    const SharedModel result = model({1, 0});
+    const Average mean = mean_of(1, {2, 3}, result);
+    member.push(mean, result);
+    member.commit(Reference{mean});
+    member.ask(2, 1);
+    BOOST_TEST(!member.told().has_value());
+    member.measure(0.7);
+    BOOST_TEST(*member.told() == 0.7);
+}
+
 // COORDINATOR.md, section 3: "behaves from then on as if its threshold were the squared distance it reported, until the
 // decision commits or the round is dropped"
 BOOST_AUTO_TEST_CASE(what_was_told_is_kept_to_until_the_round_is_over) {

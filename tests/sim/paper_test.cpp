@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "tests/sim/lock_step.hpp"
 #include "tests/sim/simulation.hpp"
 
 using namespace parley;
@@ -78,26 +79,6 @@ struct NaiveAlgorithm {
         violations = 0;
     }
 };
-
-Settings lock_step_settings(std::uint64_t seed, std::size_t members) {
-    Settings settings = draw_settings(seed, false);
-    settings.faults = false;
-    settings.members = members;
-    settings.founders = 0;
-    settings.members_change = false;
-    settings.sparse_seeds = false;
-    settings.through_codec = true;
-    settings.timing = Timing::fast();
-    settings.scale = 0.2;
-    settings.batch = 20ms;
-    settings.disk_delay = 1ms;
-    settings.latency = 1ms;
-    settings.divergence_threshold = 0.5;
-    settings.weighting = Weighting::equal;
-    settings.augmentation = Augmentation::random;
-    settings.encoding = ModelEncoding::f32;
-    return settings;
-}
 
 class LockStep {
 public:

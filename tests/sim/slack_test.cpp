@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/sim/lock_step.hpp"
 #include "tests/sim/simulation.hpp"
 
 using namespace parley;
@@ -21,20 +22,7 @@ struct Walk {
     }
 
     static Settings made(std::size_t members, Augmentation augmentation) {
-        Settings settings = draw_settings(members, false);
-        settings.faults = false;
-        settings.members = members;
-        settings.founders = 0;
-        settings.members_change = false;
-        settings.sparse_seeds = false;
-        settings.timing = Timing::fast();
-        settings.scale = 0.2;
-        settings.batch = 20ms;
-        settings.disk_delay = 1ms;
-        settings.latency = 1ms;
-        settings.divergence_threshold = 0.5;
-        settings.weighting = Weighting::equal;
-        settings.encoding = ModelEncoding::f32;
+        Settings settings = lock_step_settings(members, members);
         settings.augmentation = augmentation;
         return settings;
     }
