@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "daemon/averaging_choices.hpp"
 #include "daemon/config_learner.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/storage/files.hpp"
@@ -130,19 +131,9 @@ void read_averaging(ConfigReader& reader, AveragingSettings& averaging) {
                 {.min = 0, .max = 1e12, .above = true});
     averaging.check_period = static_cast<std::uint32_t>(
         reader.integer("averaging.check_period", averaging.check_period, 1, 1'000'000));
-    static constexpr std::array<std::pair<std::string_view, Augmentation>, 4> augmentations{{{"random", Augmentation::random},
-                                                                                             {"all", Augmentation::all},
-                                                                                             {"hedge", Augmentation::hedge},
-                                                                                             {"slack", Augmentation::slack}}};
-    reader.choice<Augmentation>("averaging.augmentation", averaging.augmentation, augmentations);
-    static constexpr std::array<std::pair<std::string_view, Weighting>, 2> weightings{
-        {{"equal", Weighting::equal}, {"samples", Weighting::samples}}};
-    reader.choice<Weighting>("averaging.weighting", averaging.weighting, weightings);
-    static constexpr std::array<std::pair<std::string_view, ModelEncoding>, 4> encodings{{{"f32", ModelEncoding::f32},
-                                                                                          {"f16", ModelEncoding::f16},
-                                                                                          {"int8", ModelEncoding::int8},
-                                                                                          {"int4", ModelEncoding::int4}}};
-    reader.choice<ModelEncoding>("averaging.encoding", averaging.encoding, encodings);
+    reader.choice<Augmentation>("averaging.augmentation", averaging.augmentation, augmentation_choices);
+    reader.choice<Weighting>("averaging.weighting", averaging.weighting, weighting_choices);
+    reader.choice<ModelEncoding>("averaging.encoding", averaging.encoding, encoding_choices);
 }
 
 void set_defaults(Config& config, const std::filesystem::path& base, const ConfigEnvironment& environment) {

@@ -290,7 +290,7 @@ ModelExpectation Link::expectation() const {
 void Link::received(const PeerId& id, net::Channel channel, net::Bytes bytes) {
     if (channel == net::Channel::control && swim::is_packet(bytes))
         return handlers_.on_packet(id, swim::Transport::stream, bytes);
-    if (channel == net::Channel::control) return decoded(id, bytes.size(), decode(bytes, expectation()));
+    if (channel == net::Channel::control) return decoded(id, bytes.size(), decode(bytes, {config_.parameter_count, model_hash}));
     decode_model(id, std::move(bytes));
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/averaging_choices.hpp"
 #include "daemon/commands/commands.hpp"
 
 namespace parley::daemon {
@@ -14,6 +15,14 @@ namespace {
 // CLI11's ranges compare, and no comparison refuses NaN.
 std::string refuse_nan(const std::string& text) {
     return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is not a number" : std::string();
+}
+
+template <class Choice, std::size_t count>
+CLI::CheckedTransformer one_of(const std::array<std::pair<std::string_view, Choice>, count>& choices) {
+    std::map<std::string, Choice> meanings;
+    for (const auto& [name, meaning] : choices)
+        meanings[std::string(name)] = meaning;
+    return CLI::CheckedTransformer(meanings);
 }
 
 }  // namespace
@@ -33,15 +42,9 @@ void add_demo(CLI::App& app, CommandResult& result) {
                              ->check(CLI::PositiveNumber)
                              ->check(refuse_nan);
     command->add_option("--augmentation", options->augmentation, "random, hedge, all, slack: see configs/parley.toml")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, Augmentation>{{"random", Augmentation::random},
-                                                                                {"all", Augmentation::all},
-                                                                                {"hedge", Augmentation::hedge},
-                                                                                {"slack", Augmentation::slack}}));
+        ->transform(one_of(augmentation_choices));
     command->add_option("--encoding", options->encoding, "of models: f32, f16, int8, int4")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, ModelEncoding>{{"f32", ModelEncoding::f32},
-                                                                                 {"f16", ModelEncoding::f16},
-                                                                                 {"int8", ModelEncoding::int8},
-                                                                                 {"int4", ModelEncoding::int4}}));
+        ->transform(one_of(encoding_choices));
     command->add_flag("--json", options->json, "the summary as one JSON object; progress goes to stderr");
     command->callback([options, threshold, given, &result] {
         if (given->count() > 0) options->threshold = *threshold;

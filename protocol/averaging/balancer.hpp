@@ -1,5 +1,6 @@
-// The coordinator's side of dynamic averaging: Algorithm 1 of Kamp et al. 2018 (PAPER.md), one round at a time.
+// The coordinator's side of dynamic averaging: Algorithms 1 and 2 of Kamp et al. 2018 (PAPER.md), one round at a time.
 //
+//   IDLE -> SLACK (everybody's distance, if augmentation says so) -> PROPOSE, or COLLECT from everybody when it is used up
 //   IDLE -> COLLECT (queries out; augmenting asks more members and collects again)
 //        -> REDUCE (the average is pushed to its recipients) -> PROPOSE (in the log) -> IDLE
 //

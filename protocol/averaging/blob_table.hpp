@@ -52,12 +52,13 @@ public:
     // A blob whose durability alone is of interest.
     void want_durable(Instant now, const ModelHash& hash);
 
-    // `from` does not hold it. Lost: all the `others`, the other full members of now, have said so since the fetch began, and so has
-    // whoever else can be asked; or a majority lacks it, with us, and those who have not answered have been away for long, for a
-    // holder may never come back. What a former member lacks says nothing of who holds it.
+    // `from` does not hold it.
     void missing_at(Instant now, const PeerId& from, const ModelHash& hash);
     // Every holder that can be asked has said so, or has had `holder_patience` to say anything.
     [[nodiscard]] bool is_missing_within_reach(Instant now, const ModelHash& hash) const;
+    // All the `others`, the other full members of now, have said so since the fetch began, and so has whoever else can be asked; or a
+    // majority lacks it, with us, and those who have not answered have been away for long, for a holder may never come back. What
+    // a former member lacks says nothing of who holds it.
     [[nodiscard]] bool is_lost(Instant now, const ModelHash& hash, const std::vector<PeerId>& others) const;
 
     // Sends due fetches, to `holders` (sorted).
