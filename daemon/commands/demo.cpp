@@ -1,10 +1,11 @@
 #include "daemon/demo/demo.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/averaging_choices.hpp"
 #include "daemon/commands/commands.hpp"
@@ -17,12 +18,17 @@ std::string refuse_nan(const std::string& text) {
     return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is not a number" : std::string();
 }
 
+// One of these words.
 template <class Choice, std::size_t count>
-CLI::CheckedTransformer one_of(const std::array<std::pair<std::string_view, Choice>, count>& choices) {
-    std::map<std::string, Choice> meanings;
-    for (const auto& [name, meaning] : choices)
-        meanings[std::string(name)] = meaning;
-    return CLI::CheckedTransformer(meanings);
+void add_choice(CLI::App& command, const std::string& name, Choice& chosen, const std::string& description,
+                const std::array<std::pair<std::string_view, Choice>, count>& choices) {
+    std::vector<std::string> words;
+    for (const auto& [word, meaning] : choices)
+        words.emplace_back(word);
+    const auto choose = [&chosen, &choices](const std::string& word) {
+        chosen = std::ranges::find(choices, word, &std::pair<std::string_view, Choice>::first)->second;
+    };
+    command.add_option_function<std::string>(name, choose, description)->check(CLI::IsMember(words));
 }
 
 }  // namespace
@@ -41,10 +47,8 @@ void add_demo(CLI::App& app, CommandResult& result) {
     CLI::Option* given = command->add_option("--threshold", *threshold, "of the squared distance, Delta")
                              ->check(CLI::PositiveNumber)
                              ->check(refuse_nan);
-    command->add_option("--augmentation", options->augmentation, "random, hedge, all, slack: see configs/parley.toml")
-        ->transform(one_of(augmentation_choices));
-    command->add_option("--encoding", options->encoding, "of models: f32, f16, int8, int4")
-        ->transform(one_of(encoding_choices));
+    add_choice(*command, "--augmentation", options->augmentation, "what happens at a violation; default: random", augmentation_choices);
+    add_choice(*command, "--encoding", options->encoding, "of models on their way; default: f32", encoding_choices);
     command->add_flag("--json", options->json, "the summary as one JSON object; progress goes to stderr");
     command->callback([options, threshold, given, &result] {
         if (given->count() > 0) options->threshold = *threshold;
